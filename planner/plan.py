@@ -1,0 +1,189 @@
+"""The plan: a complete value that a person reviews and `apply` carries out, looking at nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from planner.base import FunctionRef, iso
+from planner.capacity import CapacitySchedule
+from planner.provision import ProvisionConfig, canonical_json
+
+FORMAT = 1
+"""Of the plan file; a reader refuses any other."""
+
+
+class ChangeKind(StrEnum):
+    """What happens to one part of the document."""
+
+    ADD = "add"
+    CHANGE = "change"
+    REMOVE = "remove"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One difference between the live document and the wanted one, with its reason."""
+
+    kind: ChangeKind
+    part: str
+    """`defaultTarget`, `alwaysAllocateCPU`, `alwaysAllocateGPU`, `scheduledActions` or `targetTrackingPolicies`."""
+    name: str
+    """Of the action or policy; empty for the scalars."""
+    before: str
+    after: str
+    reason: str
+
+
+class Rule(StrEnum):
+    """What a safe plan keeps."""
+
+    DROP = "drop_too_deep"
+    RISE = "rise_too_dear"
+    STALE = "history_stale"
+    QUOTA = "quota"
+    FOREIGN = "foreign_schedule"
+    LIMIT = "too_many_policies"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Breach:
+    """One safety rule that the plan breaks, and what a person can do about it."""
+
+    rule: Rule
+    detail: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """Of one document over the horizon, on the expected load.
+
+    `money` is in the currency of the configured price table; `cold_share` is what the replay expects (a ratio).
+    """
+
+    instance_hours: float
+    money: float
+    cold_share: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """The wanted document beside today's and beside a static peak, over the same hours and the same expected load."""
+
+    currency: str
+    wanted: Cost
+    live: Cost
+    static_peak: Cost
+    static_instances: int
+    recurring_daily_hours: float
+    """Instance-hours a day of the recurring fallback after the horizon, when the last trigger wins."""
+    recurring_daily_hours_max: float
+    """The same under the other reading, where the maximum among schedules wins."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Band:
+    """Forecast quantiles of the peak concurrency a slot, thinned for people: `values[level][slot]`."""
+
+    start: datetime
+    slot: timedelta
+    levels: tuple[float, ...]
+    values: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recent:
+    """The last days of history as slot peaks, for the picture; a gap is None."""
+
+    start: datetime
+    slot: timedelta
+    peaks: tuple[float | None, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What was read and what was concluded from it."""
+
+    history_source: str
+    history_digest: str
+    history_start: datetime
+    history_end: datetime
+    history_step: timedelta
+    repairs: tuple[str, ...]
+    forecaster: str
+    forecaster_reason: str
+    scores: tuple[tuple[str, float, str], ...]
+    """(forecaster, WQL, excuse) in order of merit."""
+    risk_level: float
+    """The quantile of the slot's peak that is sized for."""
+    guard_target: float | None
+    """The live tracker's metric target; None where none is worth it."""
+    risk_reason: str
+    instance_concurrency: int
+    lead: timedelta
+    """From asking FC to the first warm request, evaluation lag included."""
+    recent: Recent
+    band: Band
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What was read, what is wanted, the ordered changes, the safety verdict and the cost.
+
+    Times are UTC. `time_zone` is for people. `lacked` says in words what could not be read (no endpoint: the plan is
+    made against an empty document). `live_exists` is False where FC held no config. `recurring` is one week of the
+    fallback that takes over at `schedule.end`, as steps. `notes` are for the reviewer.
+    """
+
+    function: FunctionRef
+    time_zone: str
+    created_at: datetime
+    valid_until: datetime
+    live: ProvisionConfig
+    live_exists: bool
+    lacked: tuple[str, ...]
+    wanted: ProvisionConfig
+    schedule: CapacitySchedule
+    recurring: CapacitySchedule
+    changes: tuple[Change, ...]
+    breaches: tuple[Breach, ...]
+    estimate: Estimate
+    evidence: Evidence
+    notes: tuple[str, ...]
+    format: int = FORMAT
+
+    @property
+    def safe(self) -> bool:
+        """Whether no safety rule is broken."""
+        return not self.breaches
+
+    @property
+    def data(self) -> dict[str, object]:
+        """The plan as plain JSON values, without its digest; documents in the words of the wire."""
+        plain = _plain(asdict(self))
+        assert isinstance(plain, dict)
+        return plain | {"live": self.live.wire(), "wanted": self.wanted.wire()}
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of `data`: what was reviewed is what is applied."""
+        return hashlib.sha256(canonical_json(self.data).encode()).hexdigest()
+
+
+def _plain(value: object) -> object:
+    match value:
+        case dict():
+            return {key: _plain(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_plain(item) for item in value]
+        case datetime():
+            return iso(value)
+        case timedelta():
+            return int(value.total_seconds())
+        case StrEnum():
+            return value.value
+        case _:
+            return value
