@@ -1,0 +1,1 @@
+"""The families of forecasters, one a file; `planner.forecast` is the door to them."""
