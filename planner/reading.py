@@ -1,0 +1,223 @@
+"""Our reading of what a document means: the value of its schedule, and its trackers' windows, minute by minute.
+
+Rules and sources: Function Compute user guide, "instance scaling restrictions and rules" (the default counts only
+while no policy is in effect; the maximum of what is in effect wins), and the vendor's example pair 20:00 up / 22:00
+down, from which follows that among schedules the last trigger wins. That last point is inferred, so every question
+here can be asked under the other reading too (`Among.MAX`).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from functools import lru_cache
+from typing import TypeAlias
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planner.base import MINUTE, floor_minute, minutes_between, utc
+from planner.errors import DocumentError
+from planner.provision import ProvisionConfig, ScheduledAction, TrackingPolicy
+
+Minutes: TypeAlias = NDArray[np.int64]
+NONE = -1
+"""The schedule's value where no action has one."""
+LOOK_BACK = 35 * 24 * 60
+"""Minutes in which an earlier trigger of a cron is looked for: a monthly one is found."""
+NEVER = -(10**9)
+
+_DAYS = {name: number for number, name in enumerate(("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"), 1)}
+_MONTHS = {
+    name: number
+    for number, name in enumerate("JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split(), 1)
+}
+
+
+class Among(StrEnum):
+    """Which value counts where several scheduled actions have one."""
+
+    LAST = "last"
+    MAX = "max"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trigger:
+    """When an action fires: once (`at`), or whenever local time matches the cron's sets."""
+
+    at: datetime | None = None
+    minutes: frozenset[int] = frozenset()
+    hours: frozenset[int] = frozenset()
+    days: frozenset[int] = frozenset()
+    months: frozenset[int] = frozenset()
+    weekdays: frozenset[int] = frozenset()
+
+
+def instant(text: str, zone: str | None) -> datetime:
+    """A date of the wire in UTC: local without Z when the policy has a zone, UTC with Z when it has none."""
+    try:
+        if zone:
+            if text.endswith("Z"):
+                raise ValueError("Z together with timeZone")
+            return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+        if not text.endswith("Z"):
+            raise ValueError("neither a timeZone nor a trailing Z")
+        return utc(datetime.fromisoformat(text))
+    except (ValueError, ZoneInfoNotFoundError) as error:
+        raise DocumentError(
+            f"{text!r} with timeZone {zone!r} is not a date that Function Compute takes: {error}",
+            remedy="With timeZone write local time without Z, without it UTC with Z.",
+        ) from error
+
+
+def trigger(action: ScheduledAction) -> Trigger:
+    """The action's expression, read; raises DocumentError where FC would refuse it."""
+    text = action.schedule_expression.strip()
+    if match := re.fullmatch(r"at\((.+)\)", text):
+        return Trigger(at=floor_minute(instant(match[1], action.time_zone)))
+    match = re.fullmatch(r"cron\((.+)\)", text)
+    fields = match[1].split() if match else []
+    if len(fields) != 6:
+        raise DocumentError(f"{action.name}: {text!r} is neither at(...) nor a cron(...) of six fields")
+    try:
+        return Trigger(
+            minutes=_field(fields[1], 0, 59),
+            hours=_field(fields[2], 0, 23),
+            days=_field(fields[3], 1, 31),
+            months=_field(fields[4], 1, 12, _MONTHS),
+            weekdays=_field(fields[5], 1, 7, _DAYS),
+        )
+    except (ValueError, KeyError) as error:
+        raise DocumentError(f"{action.name}: cron field out of range in {text!r}") from error
+
+
+def window(policy: ScheduledAction | TrackingPolicy) -> tuple[datetime | None, datetime | None]:
+    """From when (inclusive) until when (exclusive) a policy is in effect; None is without end."""
+    start, end = policy.start_time, policy.end_time
+    return (
+        instant(start, policy.time_zone) if start else None,
+        instant(end, policy.time_zone) if end else None,
+    )
+
+
+def inside(policy: ScheduledAction | TrackingPolicy, start: datetime, minutes: int) -> NDArray[np.bool_]:
+    """Minutes from `start` in which the policy's window is open; shape (minutes,)."""
+    opens, closes = window(policy)
+    at = np.arange(minutes)
+    mask = np.ones(minutes, dtype=bool)
+    if opens is not None:
+        mask &= at >= -(minutes_between(opens, start))
+    if closes is not None:
+        mask &= at < _ceil_minutes(start, closes)
+    return mask
+
+
+def schedule_values(config: ProvisionConfig, start: datetime, minutes: int, among: Among = Among.LAST) -> Minutes:
+    """Instances that the scheduled actions ask for in each minute from `start`; NONE where none has a value.
+
+    An earlier trigger inside a window that is still open counts. Shape (minutes,).
+    """
+    if not config.scheduled_actions:
+        return np.full(minutes, NONE, dtype=np.int64)
+    fired = np.stack([_last_fired(action, start, minutes) for action in config.scheduled_actions])
+    targets = np.array([action.target for action in config.scheduled_actions], dtype=np.int64)[:, None]
+    alive = fired > NEVER
+    if among is Among.MAX:
+        chosen = alive
+    else:
+        chosen = alive & (fired == fired.max(axis=0))
+    values: Minutes = np.where(chosen, targets, NONE).max(axis=0)
+    return values
+
+
+def latest_trigger(action: ScheduledAction, now: datetime) -> datetime | None:
+    """When the action last fired, if it still has a value at `now`."""
+    start = floor_minute(now)
+    fired = int(_last_fired(action, start, 1)[0])
+    return start + fired * MINUTE if fired > NEVER else None
+
+
+def _last_fired(action: ScheduledAction, start: datetime, minutes: int) -> Minutes:
+    """Per minute, the newest trigger as minutes from `start` (negative: before it); NEVER without one."""
+    rule = trigger(action)
+    opens, closes = window(action)
+    if rule.at is not None:
+        if (opens and rule.at < floor_minute(opens)) or (closes and rule.at >= closes):
+            return np.full(minutes, NEVER, dtype=np.int64)
+        first = minutes_between(start, rule.at)
+        fired = np.where(np.arange(minutes) >= first, first, NEVER)
+    else:
+        hits = _cron_hits(rule, start, minutes, action.time_zone or "UTC")
+        at = np.arange(-LOOK_BACK, minutes)
+        if opens is not None:
+            hits = hits & (at >= _ceil_minutes(start, opens))
+        fired = np.maximum.accumulate(np.where(hits, at, NEVER))[LOOK_BACK:]
+    if closes is not None:
+        fired = np.where(np.arange(minutes) < _ceil_minutes(start, closes), fired, NEVER)
+    return fired
+
+
+def _ceil_minutes(start: datetime, moment: datetime) -> int:
+    return -int((start - moment) // MINUTE)
+
+
+def _cron_hits(rule: Trigger, start: datetime, minutes: int, zone: str) -> NDArray[np.bool_]:
+    minute, hour, day, month, weekday = _local_fields(start, minutes, zone)
+    sets = (rule.minutes, rule.hours, rule.days, rule.months, rule.weekdays)
+    hits = np.ones(minute.shape, dtype=bool)
+    for value, allowed in zip((minute, hour, day, month, weekday), sets, strict=True):
+        hits &= np.isin(value, list(allowed))
+    return hits
+
+
+@lru_cache(maxsize=8)
+def _local_fields(start: datetime, minutes: int, zone: str) -> tuple[Minutes, ...]:
+    """Local minute, hour, day of month, month and ISO weekday of each minute from LOOK_BACK before `start`."""
+    first = floor_minute(start) - timedelta(minutes=LOOK_BACK)
+    count = LOOK_BACK + minutes
+    # Zones move by whole quarters of an hour, so one look-up a quarter is exact when the quarters are UTC's.
+    lead_in = first.minute % 15
+    place = ZoneInfo(zone)
+    offsets = [
+        int((first + timedelta(minutes=15 * i - lead_in)).astimezone(place).utcoffset() // MINUTE)  # type: ignore[operator]  # an aware datetime has an offset
+        for i in range((count + lead_in) // 15 + 1)
+    ]
+    local = int(first.timestamp() // 60) + np.arange(count) + np.repeat(offsets, 15)[lead_in : lead_in + count]
+    days = local // 1440
+    dates = days.astype("datetime64[D]")
+    months = dates.astype("datetime64[M]")
+    return (
+        local % 60,
+        local // 60 % 24,
+        (dates - months.astype("datetime64[D]")).astype(np.int64) + 1,
+        months.astype(np.int64) % 12 + 1,
+        (days + 3) % 7 + 1,
+    )
+
+
+def _field(text: str, low: int, high: int, names: dict[str, int] | None = None) -> frozenset[int]:
+    """One cron field: `*`, `?`, lists, ranges and steps, with names where the field has them."""
+    values: set[int] = set()
+    for part in text.upper().split(","):
+        body, _, step = part.partition("/")
+        if body in ("*", "?"):
+            first, last = low, high
+        else:
+            first, last = _bounds(body, names or {}, open_end=high if step else None)
+        if not (low <= first <= high and low <= last <= high):
+            raise ValueError(text)
+        stride = int(step) if step else 1
+        wrapped = range(first, last + 1) if first <= last else (*range(first, high + 1), *range(low, last + 1))
+        values.update(list(wrapped)[::stride])
+    return frozenset(values)
+
+
+def _bounds(body: str, names: dict[str, int], *, open_end: int | None) -> tuple[int, int]:
+    first, _, last = body.partition("-")
+    start = names[first] if first in names else int(first)
+    if last:
+        return start, names[last] if last in names else int(last)
+    return start, start if open_end is None else open_end
