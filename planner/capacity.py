@@ -1,9 +1,38 @@
-"""Demand to capacity schedule: the cheapest steps that FC's limits allow (the daemon's loop is `scheduler.py`)."""
+"""Demand to capacity schedule: the cheapest steps that FC's limits allow (the daemon's loop is `scheduler.py`).
+
+An instance has to be asked for `lead` before it is needed, at most `growth` instances a minute can be had, a document
+holds a limited number of steps and a step should last a while (`dwell`). Within these limits the schedule with the
+fewest instance-minutes is found by dynamic programming; it is exact among schedules that change where the need
+changes.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planner.base import MINUTE, iso, minutes_between
+from planner.demand import Demand
+
+IMPOSSIBLE = 1e18
+"""Instance-minutes of a schedule that breaks a limit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepRules:
+    """Limits on the steps. `lead` spans from asking FC to the first warm request, FC's evaluation lag included."""
+
+    lead: timedelta
+    dwell: timedelta
+    growth_per_minute: int
+    max_steps: int
+
+    def __post_init__(self) -> None:
+        if self.max_steps < 1 or self.growth_per_minute < 1 or self.lead < timedelta(0) or self.dwell < timedelta(0):
+            raise ValueError(f"impossible limits {self}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,3 +51,98 @@ class CapacitySchedule:
     start: datetime
     end: datetime
     steps: tuple[Step, ...]
+
+    def per_minute(self) -> NDArray[np.int64]:
+        """Instances wanted in each minute of [start, end); shape (minutes,)."""
+        at = [max(minutes_between(self.start, step.at), 0) for step in self.steps]
+        lengths = np.diff([*at, minutes_between(self.start, self.end)])
+        return np.repeat([step.instances for step in self.steps], lengths)
+
+
+def required(need: NDArray[np.int64], rules: StepRules) -> NDArray[np.int64]:
+    """What must have been asked for in each minute so that `need` (instances a minute) is met; same shape.
+
+    The need of the next `lead` minutes counts already now, and more than `growth_per_minute` a minute is asked for
+    earlier still. Works on the last axis.
+    """
+    lead = -(-rules.lead // MINUTE)
+    asked = need.copy()
+    for ahead in range(1, lead + 1):
+        asked[..., :-ahead] = np.maximum(asked[..., :-ahead], need[..., ahead:])
+    if np.diff(asked, axis=-1).max(initial=0) > rules.growth_per_minute:
+        ramp = rules.growth_per_minute * np.arange(asked.shape[-1])
+        # asked[t] >= asked[u] - growth * (u - t) for every later u.
+        asked = np.maximum.accumulate((asked - ramp)[..., ::-1], axis=-1)[..., ::-1] + ramp
+    return asked
+
+
+def per_minute(demand: Demand, start: datetime, minutes: int) -> NDArray[np.int64]:
+    """The demand of each minute from `start`; the last slot holds on. Shape (minutes,)."""
+    offset = minutes_between(demand.start, start)
+    slot = (np.arange(minutes) + offset) // int(demand.slot / MINUTE)
+    return np.array(demand.instances, dtype=np.int64)[np.clip(slot, 0, len(demand.instances) - 1)]
+
+
+def schedule(demand: Demand, *, start: datetime, end: datetime, rules: StepRules) -> CapacitySchedule:
+    """The cheapest schedule for [start, end) that never asks for less than the demand requires."""
+    asked = required(per_minute(demand, start, minutes_between(start, end)), rules)
+    cuts = cheapest_cuts(asked, rules)
+    levels = np.maximum.reduceat(asked, cuts)
+    steps = []
+    for number, (cut, level) in enumerate(zip(cuts, levels, strict=True)):
+        before = None if number == 0 else int(levels[number - 1])
+        at = start + int(cut) * MINUTE
+        steps.append(Step(at=at, instances=int(level), reason=_reason(before, int(level), at, demand, rules)))
+    return CapacitySchedule(start=start, end=end, steps=tuple(steps))
+
+
+def cheapest_cuts(asked: NDArray[np.int64], rules: StepRules) -> NDArray[np.int64]:
+    """First minutes of the segments of the cheapest step function on or above `asked`; shape (steps,), begins with 0.
+
+    Segments begin where `asked` changes, last at least `dwell` (the first may be shorter: it began in the past, and
+    so may the last: it is cut by the horizon) and number at most `max_steps`. Equal cost: fewer steps.
+    """
+    edges = np.concatenate(([0], np.flatnonzero(np.diff(asked)) + 1, [len(asked)]))
+    runs = len(edges) - 1
+    cost = _segment_costs(asked, edges, -(-rules.dwell // MINUTE))
+    best = np.full(runs + 1, IMPOSSIBLE)
+    best[0] = 0.0
+    choices = []
+    totals = []
+    for _ in range(min(rules.max_steps, runs)):
+        reached = best[:, None] + cost
+        choices.append(reached.argmin(axis=0))
+        best = reached.min(axis=0)
+        totals.append(best[runs])
+    count = int(np.argmin(totals)) + 1
+    cuts: list[int] = []
+    end = runs
+    for chosen in reversed(choices[:count]):
+        end = int(chosen[end])
+        cuts.append(int(edges[end]))
+    return np.array(cuts[::-1], dtype=np.int64)
+
+
+def _segment_costs(asked: NDArray[np.int64], edges: NDArray[np.int64], dwell: int) -> NDArray[np.float64]:
+    """Instance-minutes of one segment from edge i to edge j; IMPOSSIBLE where it is empty or too short."""
+    runs = len(edges) - 1
+    values = asked[edges[:-1]]
+    cost = np.full((runs + 1, runs + 1), IMPOSSIBLE)
+    for first in range(runs):
+        lengths = edges[first + 1 :] - edges[first]
+        whole = np.maximum.accumulate(values[first:]) * lengths
+        short = lengths < dwell
+        if first == 0:
+            short[:] = False
+        short[-1] = False
+        cost[first, first + 1 :] = np.where(short, IMPOSSIBLE, whole)
+    return cost
+
+
+def _reason(before: int | None, level: int, at: datetime, demand: Demand, rules: StepRules) -> str:
+    risk = f"P{100 * demand.risk_level:g} of the peak"
+    if before is None:
+        return f"in effect now: {risk} needs {level}"
+    if level > before:
+        return f"{level - before} more, asked {rules.lead // MINUTE} min ahead: {risk} needs {level} from {iso(at + rules.lead)}"
+    return f"{before - level} fewer: {risk} needs {level} from here"
