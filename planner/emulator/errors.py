@@ -1,0 +1,109 @@
+"""Errors of the emulated service: code, message, status, and the one place that writes them out.
+
+ApiError
+├── InvalidArgument          400  a field is wrong; the text begins with the field's fault
+├── InstanceMetricsRequired  400  tracking needs logConfig.enableInstanceMetrics
+├── FunctionNotFound         404
+├── AliasNotFound            404
+├── ProvisionConfigNotFound  404  only behind the switch `missing_config`
+├── NotCovered               501  the emulator's own: a route that it does not have
+└── Injected                  *   ordered by a fault
+
+Codes and statuses: https://help.aliyun.com/zh/functioncompute/api-fc-2023-03-30-errorcodes.
+"""
+
+from typing import ClassVar
+
+
+class ApiError(Exception):
+    """An answer of the service that is not a success."""
+
+    status: ClassVar[int] = 400
+
+    def __init__(self, message: str) -> None:
+        """Keep the text; the code is the class name, as the service names its errors."""
+        super().__init__(message)
+        self.message = message
+
+    @property
+    def code(self) -> str:
+        """The `Code` of the body."""
+        return type(self).__name__
+
+    @property
+    def http_status(self) -> int:
+        """The HTTP status of the answer."""
+        return self.status
+
+
+class InvalidArgument(ApiError):  # noqa: N818 - the service's own word
+    """A field of the request is wrong."""
+
+
+class InstanceMetricsRequired(ApiError):  # noqa: N818
+    """A put with tracking policies for a function whose instance metrics are off."""
+
+    def __init__(self) -> None:
+        """Carry the text of the vendor's error page."""
+        super().__init__("Target tracking policy required instance metrics enabled.")
+
+
+class FunctionNotFound(ApiError):  # noqa: N818
+    """No such function."""
+
+    status = 404
+
+    def __init__(self, name: str) -> None:
+        """Carry the text of the vendor's error page."""
+        super().__init__(f"function '{name}' does not exist.")
+
+
+class AliasNotFound(ApiError):  # noqa: N818
+    """No such alias of the function."""
+
+    status = 404
+
+    def __init__(self, name: str, qualifier: str) -> None:
+        """Name the alias; the service's own text is not public."""
+        super().__init__(f"alias '{qualifier}' of function '{name}' does not exist.")
+
+
+class ProvisionConfigNotFound(ApiError):  # noqa: N818
+    """Nothing is set for this function and qualifier."""
+
+    status = 404
+
+
+class NotCovered(ApiError):  # noqa: N818
+    """A route that the emulator does not have: said loudly, never half answered."""
+
+    status = 501
+
+    @property
+    def code(self) -> str:
+        """The `Code` of the body."""
+        return "NotImplemented"
+
+
+class Injected(ApiError):  # noqa: N818
+    """The answer that a fault ordered."""
+
+    def __init__(self, code: str, message: str, status: int) -> None:
+        """Carry what the fault says."""
+        super().__init__(message)
+        self._code, self._status = code, status
+
+    @property
+    def code(self) -> str:
+        """The `Code` of the body."""
+        return self._code
+
+    @property
+    def http_status(self) -> int:
+        """The HTTP status of the answer."""
+        return self._status
+
+
+def error_body(error: ApiError, request_id: str) -> dict[str, str]:
+    """The body that the official 3.0 SDK reads its exception from."""
+    return {"Code": error.code, "Message": error.message, "RequestId": request_id}

@@ -1,0 +1,91 @@
+"""The emulated account in its region: functions, configs, loads, and the room for instances."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Self
+
+from planner.emulator.errors import AliasNotFound, FunctionNotFound, InvalidArgument
+from planner.emulator.models.config import ConfigState, Key
+from planner.emulator.models.document import Json
+from planner.emulator.models.function import LATEST, FunctionSpec
+from planner.emulator.models.load import CONCURRENCY, Load
+from planner.emulator.settings import Settings
+
+LoadKey = tuple[str, str, str]
+"""Function name, qualifier, metric."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Growth:
+    """The region's allowance of new instances: a bucket that refills every minute."""
+
+    allowance: float
+    at: datetime
+
+    def refill(self, at: datetime, settings: Settings) -> int:
+        """The whole instances that may be asked for at `at`."""
+        minutes = max((at - self.at).total_seconds(), 0.0) / 60
+        refilled = self.allowance + minutes * settings.growth_per_minute
+        self.allowance, self.at = min(refilled, settings.growth_burst), at
+        return int(self.allowance)
+
+
+@dataclass(slots=True, kw_only=True)
+class Account:
+    """Everything that the emulated service knows, as of `at`."""
+
+    settings: Settings
+    at: datetime
+    growth: Growth
+    functions: dict[str, FunctionSpec] = field(default_factory=dict)
+    configs: dict[Key, ConfigState] = field(default_factory=dict)
+    loads: dict[LoadKey, Load] = field(default_factory=dict)
+    past: dict[Key, Json | None] = field(default_factory=dict)
+    """Per config its answer before the last put or delete, for stale reads."""
+
+    @classmethod
+    def new(cls, functions: Iterable[FunctionSpec], settings: Settings, at: datetime) -> Self:
+        """An account with these functions and nothing provisioned."""
+        return cls(
+            settings=settings,
+            at=at,
+            growth=Growth(allowance=settings.growth_burst, at=at),
+            functions={function.name: function for function in functions},
+        )
+
+    def function(self, name: str) -> FunctionSpec:
+        """The function of this name, or `FunctionNotFound`."""
+        try:
+            return self.functions[name]
+        except KeyError:
+            raise FunctionNotFound(name) from None
+
+    def key(self, name: str, qualifier: str) -> Key:
+        """The key of an existing function and alias; no qualifier means LATEST.
+
+        A version number is refused: policies attach to an alias or LATEST only.
+        """
+        function = self.function(name)
+        qualifier = qualifier or LATEST
+        if qualifier.isdigit():
+            message = f"The Qualifier should be an alias or LATEST (actual: '{qualifier}')"
+            raise InvalidArgument(message)
+        if not function.has(qualifier):
+            raise AliasNotFound(name, qualifier)
+        return name, qualifier
+
+    def arn(self, name: str, qualifier: str = "") -> str:
+        """`acs:fc:cn-shanghai:124:functions/myFunction/prod`."""
+        tail = f"/{qualifier}" if qualifier else ""
+        return f"acs:fc:{self.settings.region}:{self.settings.account_id}:functions/{name}{tail}"
+
+    def offered(self, key: Key, at: datetime, metric: str = CONCURRENCY) -> float | None:
+        """The load of a metric in the minute of `at`, None if none was set."""
+        load = self.loads.get((*key, metric))
+        return None if load is None else load.at(at)
+
+    def view(self, key: Key) -> Json | None:
+        """The body of Get for a config, None if nothing is set."""
+        config = self.configs.get(key)
+        return None if config is None else config.view(self.arn(*key))

@@ -1,0 +1,91 @@
+"""The living state of one provision config: document, target of the moment, instances."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Self
+
+from planner.emulator import rules
+from planner.emulator.models.document import Document, Json
+from planner.emulator.models.fleet import Fleet
+from planner.emulator.settings import Settings
+
+Key = tuple[str, str]
+"""Function name and qualifier."""
+
+NOT_EVALUATED = "default, until the first evaluation after the put"
+
+
+@dataclass(slots=True, kw_only=True)
+class ConfigState:
+    """One row of the emulated service."""
+
+    key: Key
+    document: Document
+    policies: rules.Policies
+    put_at: datetime
+    evaluate_from: datetime
+    """The first evaluation after the put; before it the target is the default."""
+    metered_from: datetime
+    fleet: Fleet
+    target: int = 0
+    by: str = NOT_EVALUATED
+    error: str = ""
+    utilisations: dict[str, list[float | None]] = field(default_factory=dict)
+
+    @classmethod
+    def new(cls, key: Key, at: datetime) -> Self:
+        """A config that nobody has put anything into."""
+        empty = rules.Policies(default_target=0, schedules=(), trackers=())
+        return cls(
+            key=key,
+            document=Document(),
+            policies=empty,
+            put_at=at,
+            evaluate_from=at,
+            metered_from=at,
+            fleet=Fleet(at=at),
+        )
+
+    def view(self, arn: str) -> Json:
+        """The body of Get and Put."""
+        return {
+            "functionArn": arn,
+            "current": self.fleet.warm,
+            "currentError": self.error,
+            "target": self.target,
+            **self.document.to_wire(),
+        }
+
+    def to_json(self) -> Json:
+        """The form in which a config is stored."""
+        return {
+            "key": list(self.key),
+            "document": self.document.to_wire(),
+            "put_at": self.put_at.isoformat(),
+            "evaluate_from": self.evaluate_from.isoformat(),
+            "metered_from": self.metered_from.isoformat(),
+            "fleet": self.fleet.to_json(),
+            "target": self.target,
+            "by": self.by,
+            "error": self.error,
+            "utilisations": self.utilisations,
+        }
+
+    @classmethod
+    def from_json(cls, stored: Json, settings: Settings) -> Self:
+        """A config from its stored form."""
+        name, qualifier = stored["key"]
+        document = Document.from_wire(stored["document"])
+        return cls(
+            key=(name, qualifier),
+            document=document,
+            policies=rules.read_document(document, settings),
+            put_at=datetime.fromisoformat(stored["put_at"]),
+            evaluate_from=datetime.fromisoformat(stored["evaluate_from"]),
+            metered_from=datetime.fromisoformat(stored["metered_from"]),
+            fleet=Fleet.from_json(stored["fleet"]),
+            target=stored["target"],
+            by=stored["by"],
+            error=stored["error"],
+            utilisations=stored["utilisations"],
+        )

@@ -1,0 +1,124 @@
+"""The emulator as a value to hold: the account behind a lock, its clock, faults and journal."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from threading import RLock
+
+from planner.emulator.clock import Clock, ClockNotMovable, FactorClock, ManualClock, RealClock
+from planner.emulator.faults import FaultBook
+from planner.emulator.models.account import Account
+from planner.emulator.models.document import Json
+from planner.emulator.models.evaluation import advance
+from planner.emulator.models.function import LATEST, FunctionSpec
+from planner.emulator.models.journal import Journal
+from planner.emulator.models.load import CONCURRENCY, Load
+from planner.emulator.models.operations import OPERATIONS, WRITES, Call
+from planner.emulator.models.storage import Storage
+from planner.emulator.models.validation import METRIC_TYPES
+from planner.emulator.world import World
+
+
+class Emulator:
+    """A local FC 3.0, without its wire.
+
+    Every use first lets the account live up to the clock's present, so that schedules and
+    trackers have fired on every minute in between; nothing runs in the background. Safe to use
+    from the server's thread and a test's at the same time.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        clock: Clock | None = None,
+        database: Path | None = None,
+    ) -> None:
+        """Start, or go on from `database` where that holds a state; real time by default.
+
+        `ValueError` if the stored state is of functions that are not given.
+        """
+        self.clock = clock or RealClock()
+        self._lock = RLock()
+        self.faults = FaultBook()
+        self.journal = Journal()
+        self._account = Account.new(world.functions, world.settings, self.clock.now())
+        self._storage = Storage(database) if database else None
+        if self._storage:
+            self._storage.restore(self._account)
+        if isinstance(self.clock, ManualClock | FactorClock):
+            self.clock.resume(self._account.at)
+
+    @contextmanager
+    def account(self, *, changes: bool = False) -> Iterator[Account]:
+        """The account at the present; on disk afterwards if it changed or was evaluated."""
+        with self._lock:
+            evaluated = advance(self._account, self.clock.now())
+            try:
+                yield self._account
+            finally:
+                if self._storage and (changes or evaluated):
+                    self._storage.save(self._account)
+
+    def call(self, action: str, call: Call) -> Json | None:
+        """Carry out an action of the API; `ApiError` for a refusal, None for an empty answer."""
+        with self.account(changes=action in WRITES) as account:
+            return OPERATIONS[action](account, call)
+
+    def now(self) -> datetime:
+        """The clock's present."""
+        return self.clock.now()
+
+    def advance(self, by: timedelta) -> datetime:
+        """Move a manual clock on; every minute on the way is evaluated. The new present."""
+        return self.move_to(self.clock.now() + by)
+
+    def move_to(self, to: datetime) -> datetime:
+        """Move a manual clock to `to`; `ClockNotMovable` for another, `ValueError` for the past."""
+        with self._lock:
+            if not isinstance(self.clock, ManualClock):
+                message = "only a manual clock can be moved by hand"
+                raise ClockNotMovable(message)
+            self.clock.move(to)
+            with self.account(changes=True) as account:
+                return account.at
+
+    def offer(
+        self, function: str, load: Load, *, qualifier: str = LATEST, metric: str = CONCURRENCY
+    ) -> None:
+        """Set what is offered to a function and alias from now on.
+
+        `metric` is `Concurrency`, or `CPUUtilization` or `GPUMemUtilization` for the trackers
+        on those. Replaces the load set before.
+        """
+        if metric not in (CONCURRENCY, *METRIC_TYPES[1:]):
+            message = f"metric must be one of {CONCURRENCY}, {', '.join(METRIC_TYPES[1:])}"
+            raise ValueError(message)
+        with self.account(changes=True) as account:
+            account.loads[(*account.key(function, qualifier), metric)] = load
+
+    def put_function(self, function: FunctionSpec) -> None:
+        """Add a function or replace it, for instance with instance metrics on. Not stored."""
+        with self.account() as account:
+            account.functions[function.name] = function
+
+    def config(self, function: str, qualifier: str = LATEST) -> Json | None:
+        """The config as Get would answer it, None if nothing is set."""
+        with self.account() as account:
+            return account.view(account.key(function, qualifier))
+
+    def state(self) -> Json:
+        """Everything, for people: functions, and per config who set the target, and instances."""
+        with self.account() as account:
+            configs = [
+                {**config.view(account.arn(*key)), "state": config.to_json()}
+                for key, config in sorted(account.configs.items())
+            ]
+            functions = [f.to_wire(account.arn(f.name)) for f in account.functions.values()]
+            return {"now": account.at.isoformat(), "functions": functions, "configs": configs}
+
+    def close(self) -> None:
+        """Close the database, if there is one."""
+        if self._storage:
+            self._storage.close()

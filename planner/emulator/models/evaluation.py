@@ -1,0 +1,157 @@
+"""The passing of time: every minute is measured, judged, and turned into instances.
+
+One order at every evaluation, for all configs: instances that are ready become warm and the last
+minute is measured; targets are computed; surplus is destroyed; then missing instances are asked
+for, in order of name, as far as growth limit and quotas allow.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from planner.emulator import rules
+from planner.emulator.models.account import Account
+from planner.emulator.models.config import ConfigState
+from planner.emulator.models.validation import METRIC_TYPES
+
+_MINUTE = timedelta(minutes=1)
+_UTILISATION = METRIC_TYPES[0]
+
+QUOTA = "Reserve resource exceeded limit"
+"""Over the account's limit (vendor's GPU FAQ)."""
+GROWING = "Resources are being replenished"
+"""A passing text that tools have seen; here: the growth limit is reached, more next minute."""
+
+
+def advance(account: Account, to: datetime) -> bool:
+    """Let the account live from where it stands up to `to`; whether anything was evaluated."""
+    evaluated = False
+    while account.configs and (moment := _next_evaluation(account, to)) is not None:
+        _evaluate_at(account, moment)
+        account.at = moment
+        evaluated = True
+    for config in account.configs.values():
+        _run(account, config, to)
+    account.at = max(account.at, to)
+    return evaluated
+
+
+def evaluate_now(account: Account, config: ConfigState) -> None:
+    """Evaluate one config at the account's present, between two whole minutes."""
+    _judge(account, config, account.at, steps=False)
+    settle(account, [config])
+
+
+def _next_evaluation(account: Account, to: datetime) -> datetime | None:
+    """The next whole minute or first evaluation after a put, if it comes before or at `to`."""
+    moments = [account.at.replace(second=0, microsecond=0) + _MINUTE]
+    moments += [
+        config.evaluate_from
+        for config in account.configs.values()
+        if config.evaluate_from > account.at
+    ]
+    moment = min(moments)
+    return moment if moment <= to else None
+
+
+def _evaluate_at(account: Account, moment: datetime) -> None:
+    whole = not (moment.second or moment.microsecond)
+    for config in account.configs.values():
+        _run(account, config, moment)
+        if whole:
+            _measure(account, config, moment)
+    due = [
+        config
+        for config in account.configs.values()
+        if moment == config.evaluate_from or (whole and moment > config.evaluate_from)
+    ]
+    for config in due:
+        _judge(account, config, moment, steps=whole)
+    settle(account, account.configs.values())
+
+
+def _run(account: Account, config: ConfigState, to: datetime) -> None:
+    offered = account.offered(config.key, config.fleet.at) or 0.0
+    concurrency = account.function(config.key[0]).instance_concurrency
+    config.fleet.run(to, offered, concurrency)
+
+
+def _measure(account: Account, config: ConfigState, moment: datetime) -> None:
+    """Note the metrics of the minute that has just ended, if the config saw all of it."""
+    utilisation = config.fleet.take_utilisation()
+    start = moment - _MINUTE
+    if config.metered_from > start:
+        return
+    keep = max(account.settings.tracker_in_minutes, account.settings.tracker_out_minutes)
+    for metric in METRIC_TYPES:
+        value = utilisation
+        if metric != _UTILISATION:
+            # An instance reports CPU and GPU memory: without one there is no series.
+            value = None if utilisation is None else account.offered(config.key, start, metric)
+        minutes = config.utilisations.setdefault(metric, [])
+        minutes.append(value)
+        del minutes[:-keep]
+
+
+def _judge(account: Account, config: ConfigState, moment: datetime, *, steps: bool) -> None:
+    fleet = config.fleet
+    verdict = rules.evaluate(
+        config.policies,
+        rules.Moment(
+            at=moment,
+            put_at=config.put_at,
+            warm=fleet.warm,
+            current=fleet.count,
+            utilisations=config.utilisations,
+            steps=steps,
+        ),
+        account.settings,
+    )
+    config.target, config.by = verdict.target, verdict.by
+
+
+def settle(account: Account, configs: Iterable[ConfigState]) -> None:
+    """Bring the instances of these configs to their targets, as far as there is room."""
+    ordered = sorted(configs, key=lambda config: config.key)
+    for config in ordered:
+        config.fleet.shrink(config.target)
+    for config in ordered:
+        missing = config.target - config.fleet.count
+        if missing > 0:
+            _grow(account, config, missing)
+        else:
+            config.error = ""
+
+
+def _grow(account: Account, config: ConfigState, missing: int) -> None:
+    """Ask for the missing instances; what the account has no room for is tried again later."""
+    settings, function = account.settings, account.function(config.key[0])
+    room, config.error = _room(account, config, missing)
+    points = function.startup_seconds or settings.startup_seconds
+    config.fleet.launch(room, points, f"{settings.seed}/{'/'.join(config.key)}")
+    account.growth.allowance -= room
+
+
+def _room(account: Account, config: ConfigState, missing: int) -> tuple[int, str]:
+    """How many of the missing may be asked for, and the error of the tightest limit."""
+    settings, function = account.settings, account.function(config.key[0])
+    if function.image_pull_error:
+        return 0, function.image_pull_error
+    limits = [
+        (missing, ""),
+        (settings.region_instances - _instances(account, None), QUOTA),
+        (account.growth.refill(config.fleet.at, settings), GROWING),
+    ]
+    if function.gpu_type is not None:
+        free = settings.gpu_cards_per_type - _instances(account, function.gpu_type)
+        limits.append((free, f"Account's total GPU usage of '{function.gpu_type}' exceeded"))
+    room, error = min(limits, key=lambda limit: limit[0])
+    return max(room, 0), error
+
+
+def _instances(account: Account, gpu_type: str | None) -> int:
+    """The instances of the region, or those with a card of one type."""
+    return sum(
+        config.fleet.count
+        for config in account.configs.values()
+        if gpu_type is None or account.function(config.key[0]).gpu_type == gpu_type
+    )

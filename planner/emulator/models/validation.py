@@ -1,0 +1,159 @@
+"""A put's body, checked and merged into the stored document.
+
+Texts of duplicate names, dates, expressions and counts were seen live (fc-java-sdk); the others
+follow their style and are the emulator's own. Ranges: struct page of PutProvisionConfigInput and
+the resource's limits; metric targets are ratios in every example.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from planner.emulator import rules
+from planner.emulator.errors import InvalidArgument
+from planner.emulator.models.document import Document, Json, ScheduledAction, TrackingPolicy
+from planner.emulator.settings import Settings
+
+METRIC_TYPES = ("ProvisionedConcurrencyUtilization", "CPUUtilization", "GPUMemUtilization")
+"""The metric types that the API's pages name."""
+_MAX_INSTANCES = 10_000
+_MAX_ENTRIES = 100
+
+_Entry = TypeVar("_Entry", ScheduledAction, TrackingPolicy)
+
+
+def merge(body: object, stored: Document | None, settings: Settings) -> Document:
+    """The document that a put leaves: lists absent or null are kept, `[]` clears.
+
+    Contract: unknown keys are accepted; `InvalidArgument` names the first fault and changes
+    nothing.
+    """
+    if not isinstance(body, dict):
+        message = "The request body should be a JSON object"
+        raise InvalidArgument(message)
+    base = stored or Document()
+    scalars = Document() if settings.absent_scalars == "reset" else base
+    cpu = _optional(body, "alwaysAllocateCPU", bool)
+    gpu = _optional(body, "alwaysAllocateGPU", bool)
+    default = _default_target(body, settings)
+    actions = _entries(body, "scheduledActions", lambda entry: _action(entry, settings))
+    policies = _entries(body, "targetTrackingPolicies", _policy)
+    return Document(
+        default_target=scalars.default_target if default is None else default,
+        always_allocate_cpu=scalars.always_allocate_cpu if cpu is None else cpu,
+        always_allocate_gpu=scalars.always_allocate_gpu if gpu is None else gpu,
+        scheduled_actions=base.scheduled_actions if actions is None else actions,
+        target_tracking_policies=base.target_tracking_policies if policies is None else policies,
+    )
+
+
+def _default_target(body: Json, settings: Settings) -> int | None:
+    values = [_instances(body, name, required=False) for name in ("defaultTarget", "target")]
+    if settings.target_field == "target":
+        values.reverse()
+    return next((value for value in values if value is not None), None)
+
+
+def _entries(body: Json, key: str, read: Callable[[Json], _Entry]) -> tuple[_Entry, ...] | None:
+    """The entries of a policy list, or None if the put leaves the stored one."""
+    entries = _optional(body, key, list)
+    if entries is None:
+        return None
+    title = _title(key)
+    if len(entries) > _MAX_ENTRIES:
+        message = f"{title} contains too many values (max: {_MAX_ENTRIES}, actual: {len(entries)})"
+        raise InvalidArgument(message)
+    read_entries = []
+    names: set[str] = set()
+    for entry in entries:
+        if not isinstance(entry, dict):
+            message = f"{title} should contain objects only"
+            raise InvalidArgument(message)
+        policy = read(entry)
+        if policy.name in names:
+            kind = "action" if isinstance(policy, ScheduledAction) else "policy"
+            message = f"Duplicate {kind} name '{policy.name}' in {title} is not allowed"
+            raise InvalidArgument(message)
+        names.add(policy.name)
+        read_entries.append(policy)
+    return tuple(read_entries)
+
+
+def _action(entry: Json, settings: Settings) -> ScheduledAction:
+    for name in ("name", "scheduleExpression"):
+        _required_text(entry, name)
+    _instances(entry, "target", required=True)
+    _dates(entry)
+    action = ScheduledAction.from_wire(entry)
+    rules.read_action(action, settings)
+    return action
+
+
+def _policy(entry: Json) -> TrackingPolicy:
+    for name in ("name", "metricType"):
+        _required_text(entry, name)
+    if entry["metricType"] not in METRIC_TYPES:
+        message = (
+            f"The MetricType should be one of [{', '.join(METRIC_TYPES)}] "
+            f"(actual: '{entry['metricType']}')"
+        )
+        raise InvalidArgument(message)
+    _ratio(entry, "metricTarget")
+    low = _instances(entry, "minCapacity", required=True) or 0
+    high = _instances(entry, "maxCapacity", required=True) or 0
+    if low > high:
+        message = (
+            f"The MinCapacity should not be greater than the MaxCapacity (actual: {low}, {high})"
+        )
+        raise InvalidArgument(message)
+    _dates(entry)
+    policy = TrackingPolicy.from_wire(entry)
+    rules.read_policy(policy)
+    return policy
+
+
+def _dates(entry: Json) -> None:
+    for name in ("startTime", "endTime", "timeZone"):
+        _optional(entry, name, str)
+
+
+def _optional(values: Json, key: str, kind: type) -> Any:  # noqa: ANN401 - `kind` decides
+    """The value of a key, None where it is absent or null; refused if of another type."""
+    value = values.get(key)
+    if value is None or isinstance(value, kind):
+        return value
+    message = f"The {_title(key)} should be of type {kind.__name__} (actual: {value!r})"
+    raise InvalidArgument(message)
+
+
+def _required_text(entry: Json, key: str) -> None:
+    if not _optional(entry, key, str):
+        message = f"The {_title(key)} is required"
+        raise InvalidArgument(message)
+
+
+def _instances(values: Json, key: str, *, required: bool) -> int | None:
+    """A number of instances, 0 to 10000; a JSON boolean is no number."""
+    value = values.get(key)
+    if value is None and not required:
+        return None
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MAX_INSTANCES:
+        return value
+    actual = "none" if value is None else repr(value)
+    message = (
+        f"The {_title(key)} should be an integer from 0 to {_MAX_INSTANCES} (actual: {actual})"
+    )
+    raise InvalidArgument(message)
+
+
+def _ratio(entry: Json, key: str) -> None:
+    value = entry.get(key)
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 1:
+        return
+    actual = "none" if value is None else repr(value)
+    message = f"The {_title(key)} should be greater than 0 and at most 1 (actual: {actual})"
+    raise InvalidArgument(message)
+
+
+def _title(key: str) -> str:
+    """Fields are named in texts as in the service's Go code: StartTime."""
+    return key[0].upper() + key[1:]

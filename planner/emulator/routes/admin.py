@@ -1,0 +1,118 @@
+"""What FC does not have: the clock, offered load, functions, faults, the journal, the state."""
+
+import json
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from planner.emulator.clock import ClockNotMovable, aware
+from planner.emulator.errors import ApiError
+from planner.emulator.faults import Fault
+from planner.emulator.models.document import Json
+from planner.emulator.models.emulator import Emulator
+from planner.emulator.models.function import LATEST, FunctionSpec
+from planner.emulator.models.load import CONCURRENCY, Load
+
+ADMIN = "/_emulator"
+
+_Handler = Callable[[Emulator, Request, Json], Any]
+
+
+def admin_routes(emulator: Emulator) -> list[Route]:
+    """The routes under `/_emulator`: JSON in, JSON out, 400 with `error` for a bad request."""
+    table: tuple[tuple[str, str, _Handler], ...] = (
+        ("GET", "/clock", _get_clock),
+        ("POST", "/clock", _move_clock),
+        ("GET", "/state", _get_state),
+        ("PUT", "/functions/{name}", _put_function),
+        ("PUT", "/functions/{name}/load", _put_load),
+        ("GET", "/faults", _get_faults),
+        ("POST", "/faults", _add_fault),
+        ("DELETE", "/faults", _clear_faults),
+        ("GET", "/journal", _get_journal),
+        ("DELETE", "/journal", _clear_journal),
+    )
+    return [
+        Route(ADMIN + path, _endpoint(emulator, handler), methods=[method])
+        for method, path, handler in table
+    ]
+
+
+def _endpoint(emulator: Emulator, handler: _Handler) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        try:
+            raw = await request.body()
+            body = json.loads(raw) if raw else {}
+            return JSONResponse(handler(emulator, request, body))
+        except ApiError as error:
+            return JSONResponse({"error": error.message}, status_code=error.http_status)
+        except (ValueError, TypeError, KeyError, AttributeError, ClockNotMovable) as error:
+            message = f"{type(error).__name__}: {error}"
+            return JSONResponse({"error": message}, status_code=400)
+
+    return endpoint
+
+
+def _get_clock(emulator: Emulator, request: Request, body: Json) -> Json:  # noqa: ARG001
+    return {"now": emulator.now().isoformat(), "kind": type(emulator.clock).__name__}
+
+
+def _move_clock(emulator: Emulator, request: Request, body: Json) -> Json:
+    """`{"advanceSeconds": 60}` or `{"now": "2026-11-22T12:00:00Z"}`; manual clocks only."""
+    if "advanceSeconds" in body:
+        emulator.advance(timedelta(seconds=float(body["advanceSeconds"])))
+    else:
+        emulator.move_to(aware(datetime.fromisoformat(body["now"])))
+    return _get_clock(emulator, request, body)
+
+
+def _get_state(emulator: Emulator, request: Request, body: Json) -> Json:  # noqa: ARG001
+    return emulator.state()
+
+
+def _put_function(emulator: Emulator, request: Request, body: Json) -> Json:
+    """The body of GetFunction, plus `aliases`, `startupSeconds`, `imagePullError`."""
+    name = request.path_params["name"]
+    emulator.put_function(FunctionSpec.from_wire({**body, "functionName": name}))
+    return {"functionName": name}
+
+
+def _put_load(emulator: Emulator, request: Request, body: Json) -> Json:
+    """`{"values": 12}` or `{"values": [...], "start": "...Z", "repeat": true}`, `?qualifier=`."""
+    emulator.offer(
+        request.path_params["name"],
+        Load.from_wire(body),
+        qualifier=request.query_params.get("qualifier", LATEST),
+        metric=body.get("metric", CONCURRENCY),
+    )
+    return {}
+
+
+def _get_faults(emulator: Emulator, request: Request, body: Json) -> Json:  # noqa: ARG001
+    return {"faults": [fault.to_json() for fault in emulator.faults.pending()]}
+
+
+def _add_fault(emulator: Emulator, request: Request, body: Json) -> Json:
+    """The fields of `Fault`, all optional."""
+    emulator.faults.add(Fault.from_json(body))
+    return _get_faults(emulator, request, body)
+
+
+def _clear_faults(emulator: Emulator, request: Request, body: Json) -> Json:
+    emulator.faults.clear()
+    return _get_faults(emulator, request, body)
+
+
+def _get_journal(emulator: Emulator, request: Request, body: Json) -> Json:  # noqa: ARG001
+    """The requests received; `?action=` selects."""
+    entries = emulator.journal.entries(request.query_params.get("action"))
+    return {"entries": [entry.to_json() for entry in entries]}
+
+
+def _clear_journal(emulator: Emulator, request: Request, body: Json) -> Json:
+    emulator.journal.clear()
+    return _get_journal(emulator, request, body)

@@ -1,0 +1,123 @@
+"""The emulator as a server: in the foreground for people, in a thread for tests and the demo."""
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event, Thread
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from planner.emulator.clock import Clock
+from planner.emulator.models.emulator import Emulator
+from planner.emulator.routes.app import CUT, create_app
+from planner.emulator.world import World
+
+LOOPBACK = "127.0.0.1"
+_STARTED_WITHIN_SECONDS = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """A server in the background."""
+
+    endpoint: str
+    """`127.0.0.1:PORT`, the SDK's `Config.endpoint` (with `protocol="http"`)."""
+    url: str
+    """`http://127.0.0.1:PORT`."""
+    emulator: Emulator
+    """The handle: clock, load, faults, journal."""
+
+
+class _CuttableProtocol(H11Protocol):
+    """HTTP whose requests carry a way to cut their connection, for faults."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.app_state = {**self.app_state, CUT: transport.abort}
+
+
+class _Server(uvicorn.Server):
+    """A server that says when it answers."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.answering = Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.answering.set()
+
+
+def serve(
+    world: World,
+    *,
+    clock: Clock | None = None,
+    database: Path | None = None,
+    host: str = LOOPBACK,
+    port: int = 9090,
+) -> None:
+    """Serve in the foreground until SIGINT or SIGTERM. An occupied port is an `OSError`."""
+    emulator = Emulator(world, clock=clock, database=database)
+    with _listening(host, port) as listener:
+        try:
+            _server(emulator).run(sockets=[listener])
+        finally:
+            emulator.close()
+
+
+@contextmanager
+def running(
+    world: World,
+    *,
+    clock: Clock | None = None,
+    database: Path | None = None,
+    port: int = 0,
+) -> Iterator[Running]:
+    """Serve on a loopback port, a free one by default, from a thread, while the block runs."""
+    emulator = Emulator(world, clock=clock, database=database)
+    server = _server(emulator)
+    with _listening(LOOPBACK, port) as listener:
+        endpoint = f"{LOOPBACK}:{listener.getsockname()[1]}"
+        thread = Thread(target=server.run, args=([listener],), name="emulator", daemon=True)
+        thread.start()
+        try:
+            if not server.answering.wait(_STARTED_WITHIN_SECONDS):
+                message = f"the emulator did not start within {_STARTED_WITHIN_SECONDS} s"
+                raise RuntimeError(message)
+            yield Running(endpoint=endpoint, url=f"http://{endpoint}", emulator=emulator)
+        finally:
+            server.should_exit = True
+            thread.join()
+            emulator.close()
+
+
+@contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen()
+        yield listener
+
+
+def _server(emulator: Emulator) -> _Server:
+    return _Server(
+        uvicorn.Config(
+            create_app(emulator),
+            http=_CuttableProtocol,
+            loop="asyncio",
+            lifespan="off",
+            ws="none",
+            log_config=None,
+            log_level="warning",
+            access_log=False,
+            # The Date header is the emulator's clock's, and comes from the application.
+            date_header=False,
+            server_header=False,
+            proxy_headers=False,
+        )
+    )

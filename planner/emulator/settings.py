@@ -1,0 +1,152 @@
+"""The switches of the emulator: one field per point on which the public contract of FC is open.
+
+The contract of provisioned instances leaves questions that only the live service could answer.
+The emulator never answers one silently: each has a switch here, its docstring says what is known
+and why the default was chosen. Whatever talks to FC should behave under every combination.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Literal, Self, get_args, get_origin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How this FC reads the open points of its contract, and how large the account is.
+
+    Contract: values out of range, and words that are no choice of the switch, raise `ValueError`
+    at construction.
+    """
+
+    evaluation_lag_seconds: int = 60
+    """Seconds (0 to 120) after a put in which `target` is the plain `defaultTarget`.
+
+    The put's answer shows the static value, and a separate loop moves `target` within 120 s
+    (fc-java-sdk's live test waits that long at most). Surplus instances are destroyed at once, so
+    this is the dangerous reading. 60 is the middle; 0 evaluates inside the put."""
+
+    among: Literal["last", "max"] = "last"
+    """Which value counts among several schedules in effect: the latest trigger's, or the largest.
+
+    Published: the maximum of all policies in effect. But the product's own pair (20:00 to 50,
+    22:00 to 10) could never come down by that, so the last trigger is the better reading. Ties go
+    to the larger value. Between schedules and trackers it is always the maximum."""
+
+    past_at: Literal["fires", "ignored"] = "fires"
+    """Whether an `at()` that lies before the put takes effect in a window that is already open.
+
+    fc-java-sdk's live test saw it fire (a strong inference, not a published rule)."""
+
+    look_back: Literal["window", "unbounded"] = "window"
+    """Which past triggers count: those since `startTime`, or those before it too.
+
+    With "window" an entry that has not triggered since its window opened has no value yet."""
+
+    target_field: Literal["defaultTarget", "target"] = "defaultTarget"
+    """Which field wins when a put sends both; with one of them, that one is the value."""
+
+    absent_scalars: Literal["kept", "reset"] = "kept"
+    """Whether a put without `alwaysAllocate*` or a default keeps the stored one or resets it
+    (true, and 0)."""
+
+    missing_config: Literal["empty", "not_found"] = "empty"
+    """What Get answers when nothing is set: 200 with an empty `functionArn`, which is what
+    Serverless Devs fc3 tests for, or 404 `ProvisionConfigNotFound`."""
+
+    bare_at: Literal["refused", "utc"] = "refused"
+    """What `at(2020-10-10T10:10:10)` is where no `timeZone` is given. The vendor's page prints
+    it so; the live texts demand a `Z`."""
+
+    missing_local_time: Literal["shifted", "skipped"] = "shifted"
+    """A cron time inside the hour that daylight saving skips: fires after the gap, or not."""
+
+    repeated_local_time: Literal["first", "both"] = "first"
+    """A cron time inside the hour that daylight saving repeats: fires once, or twice."""
+
+    tracker_out_minutes: int = 3
+    """Full minutes above its metric target before a tracker scales out. Published: only that
+    scaling out is aggressive and scaling in conservative."""
+
+    tracker_in_minutes: int = 15
+    """Full minutes below its metric target before a tracker scales in."""
+
+    scale_in_coefficient: float = 0.5
+    """The share, in (0, 1], of the computed surplus that one scale-in step removes."""
+
+    growth_burst: int = 300
+    """Instances of the region that may be asked for at once (100 in the smaller regions)."""
+
+    growth_per_minute: int = 300
+    """How fast that allowance refills (100 in the smaller regions)."""
+
+    region_instances: int = 300
+    """Instances of the account in the region. Pages of different dates say 100 and 300."""
+
+    gpu_cards_per_type: int = 30
+    """Physical cards of one GPU type in the account and region; an instance takes one."""
+
+    startup_seconds: tuple[float, ...] = (10.0, 30.0)
+    """Start-up time, as evenly spaced points of its quantile function, interpolated: one value is
+    a constant, two a uniform range, measured values (sorted) a measured distribution. 10 to 30 s
+    is the vendor's figure for common GPU models. A function may carry its own."""
+
+    seed: int = 0
+    """Seed of the start-up draws: the same seed and calls give the same history."""
+
+    page_limit: int = 20
+    """List entries per page when the request names no `limit` (the 2.0 default); at most 100."""
+
+    region: str = "cn-shanghai"
+    """Region in `functionArn`."""
+
+    account_id: str = "1234567890123456"
+    """Account in `functionArn`."""
+
+    def __post_init__(self) -> None:
+        """Refuse values that no reading of the contract allows."""
+        for field in fields(self):
+            choices = _choices(field.name)
+            if choices and getattr(self, field.name) not in choices:
+                message = f"{field.name} must be one of {', '.join(choices)}"
+                raise ValueError(message)
+        if not 0 <= self.evaluation_lag_seconds <= 120:  # noqa: PLR2004 - the contract's bound
+            message = "evaluation_lag_seconds must be from 0 to 120"
+            raise ValueError(message)
+        if not 0 < self.scale_in_coefficient <= 1:
+            message = "scale_in_coefficient must be in (0, 1]"
+            raise ValueError(message)
+        if not self.startup_seconds or min(self.startup_seconds) < 0:
+            message = "startup_seconds needs at least one value, none negative"
+            raise ValueError(message)
+        if min(self.tracker_out_minutes, self.tracker_in_minutes) < 1:
+            message = "trackers need at least one full minute"
+            raise ValueError(message)
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, object]) -> Self:
+        """Settings from a file's or a command line's keys; strings are read as the field's type.
+
+        Contract: an unknown key raises `ValueError` that lists the known ones.
+        """
+        known = {field.name: field.default for field in fields(cls)}
+        if unknown := sorted(set(values) - set(known)):
+            message = f"unknown settings: {', '.join(unknown)}; known: {', '.join(known)}"
+            raise ValueError(message)
+        typed = {name: _like(known[name], value) for name, value in values.items()}
+        return cls(**typed)  # type: ignore[arg-type]  # the names and types were checked above
+
+
+def _choices(name: str) -> tuple[str, ...]:
+    """The words that a switch allows; none for a number or a free text."""
+    hint: object = Settings.__annotations__[name]
+    return get_args(hint) if get_origin(hint) is Literal else ()
+
+
+def _like(example: object, value: object) -> object:
+    """`value` as the type of `example`: "30" for an int, [10, 30] or "10,30" for the tuple."""
+    if isinstance(example, tuple):
+        items = value if isinstance(value, list | tuple) else str(value).split(",")
+        return tuple(sorted(float(item) for item in items))
+    if isinstance(example, int):
+        return int(str(value))
+    return float(str(value)) if isinstance(example, float) else str(value)
