@@ -1,0 +1,48 @@
+"""The configuration: one YAML file, read once into frozen values, every fault told at once.
+
+text -> Source (values and lines) -> merged with `defaults` -> Document (pydantic) -> Config
+"""
+
+from __future__ import annotations
+
+from planner.config.durations import format_duration, parse_duration
+from planner.config.example import example_text
+from planner.config.load import Config, load_config
+from planner.config.models import DatabaseConfig, FcConfig, FunctionConfig
+from planner.config.schema import SCHEMA_FILE, schema, schema_text
+from planner.config.sections import (
+    AllocationConfig,
+    CapacityConfig,
+    ForecastConfig,
+    GuardrailsConfig,
+    HistoryConfig,
+    ObjectiveConfig,
+    PlanConfig,
+    PriceConfig,
+    SafetyConfig,
+    TrackerConfig,
+)
+
+__all__ = [
+    "SCHEMA_FILE",
+    "AllocationConfig",
+    "CapacityConfig",
+    "Config",
+    "DatabaseConfig",
+    "FcConfig",
+    "ForecastConfig",
+    "FunctionConfig",
+    "GuardrailsConfig",
+    "HistoryConfig",
+    "ObjectiveConfig",
+    "PlanConfig",
+    "PriceConfig",
+    "SafetyConfig",
+    "TrackerConfig",
+    "example_text",
+    "format_duration",
+    "load_config",
+    "parse_duration",
+    "schema",
+    "schema_text",
+]

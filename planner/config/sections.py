@@ -1,0 +1,213 @@
+"""The sections of a function: one frozen model each, every key with its unit, its range and its default.
+
+The descriptions become the JSON Schema that editors show. Sources of the ranges: Alibaba Cloud API 2023-03-30
+(PutProvisionConfigInput, ScheduledAction, TargetTrackingPolicy); the prices are of the pay-as-you-go page of China
+of 2025-12-13, for a Tesla-class GPU.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+
+from planner.base import OWNER
+from planner.config.fields import (
+    Allocation,
+    Country,
+    Currency,
+    Day,
+    Duration,
+    Instant,
+    LiveTarget,
+    Metric,
+    Zone,
+    between,
+)
+from planner.provision import MAX_TARGET, MAX_TRACKERS
+
+SAMPLE = "sample:"
+"""Prefix of the name of a bundled history."""
+FC_LAG = timedelta(seconds=120)
+"""FC applies a policy within this time."""
+
+
+class Section(BaseModel):
+    """Frozen, no unknown keys, no value taken for another kind of value."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+def _not_below(most: int, info: ValidationInfo, floor: str) -> int:
+    least = info.data.get(floor)
+    if least is not None and most < least:
+        raise ValueError(f"{most} is below {floor}, which is {least}; raise the one or lower the other")
+    return most
+
+
+class HistoryConfig(Section):
+    """Where the offered concurrency of the past comes from."""
+
+    source: Annotated[
+        Literal["file", "database"], Field(description="database: the points that `planner collect` stored")
+    ] = "file"
+    file: Annotated[
+        str | None,
+        Field(min_length=1, description="CSV or Parquet, relative to this file's folder, or sample:NAME (bundled)"),
+    ] = None
+    statistic: Annotated[Literal["mean", "max"], Field(description="What a point says of its interval")] = "mean"
+    zone: Annotated[Zone | None, Field(description="IANA zone of timestamps without an offset; null: refused")] = None
+    minimum: Annotated[
+        Duration, AfterValidator(between("0s", "365d")), Field(description="A shorter history is refused")
+    ] = timedelta(minutes=30)
+
+    @property
+    def sample(self) -> str | None:
+        """Name of the bundled history, or None where `file` is a path or missing."""
+        return self.file.removeprefix(SAMPLE) if self.file and self.file.startswith(SAMPLE) else None
+
+
+class ObjectiveConfig(Section):
+    """What the service promises."""
+
+    cold_share: Annotated[
+        float, Field(gt=0, le=0.5, description="Share of offered concurrency that may find no warm instance")
+    ] = 0.001
+
+
+class ForecastConfig(Section):
+    """How the coming load is forecast."""
+
+    forecaster: Annotated[
+        Literal["auto", "prophet", "seasonal", "lastweek", "recent"],
+        Field(description="auto: whichever did best on the function's own past"),
+    ] = "auto"
+    country: Annotated[Country | None, Field(description="Country of the public holidays, such as CN")] = None
+    backtest_days: Annotated[int, Field(ge=1, le=90, description="Days of the past on which forecasters compete")] = 14
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1, description="Of every random draw")] = 7
+
+
+class CapacityConfig(Section):
+    """What FC can do and how finely it may be steered."""
+
+    lead: Annotated[
+        Duration,
+        AfterValidator(between("0s", "1h")),
+        Field(description="From asking for an instance to its first warm request, P90"),
+    ] = timedelta(seconds=60)
+    evaluation_lag: Annotated[
+        Duration, AfterValidator(between("0s", "120s")), Field(description="FC acts on a due policy within this time")
+    ] = FC_LAG
+    min_instances: Annotated[int, Field(ge=0, le=MAX_TARGET, description="Instances, never fewer")] = 1
+    max_instances: Annotated[
+        int, Field(ge=1, le=MAX_TARGET, validate_default=True, description="Instances, never more")
+    ] = 100
+    dwell: Annotated[
+        Duration, AfterValidator(between("0s", "1d")), Field(description="A step is kept at least this long")
+    ] = timedelta(minutes=15)
+    growth_per_minute: Annotated[
+        int, Field(ge=1, le=MAX_TARGET, description="Instances that FC starts in a minute (300 in the large regions)")
+    ] = 100
+
+    @field_validator("max_instances")
+    @classmethod
+    def _room_above_the_floor(cls, most: int, info: ValidationInfo) -> int:
+        return _not_below(most, info, "min_instances")
+
+
+class TrackerConfig(Section):
+    """A metric-tracking policy of yours, kept beside the planner's own."""
+
+    name: Annotated[str, Field(min_length=1, max_length=128, description="Unique; planner- is the planner's")]
+    metric: Annotated[Metric, Field(description="What is tracked")]
+    target: Annotated[float, Field(gt=0, le=1, description="Utilisation, a ratio")]
+    min_instances: Annotated[int, Field(ge=0, le=MAX_TARGET, description="Instances")]
+    max_instances: Annotated[int, Field(ge=1, le=MAX_TARGET, description="Instances")]
+    from_: Annotated[Instant | None, Field(alias="from", description="ISO 8601 with offset; null: always")] = None
+    to: Annotated[Instant | None, Field(description="ISO 8601 with offset; null: for ever")] = None
+
+    @field_validator("name")
+    @classmethod
+    def _not_ours(cls, name: str) -> str:
+        if name.startswith(OWNER):
+            raise ValueError(f"'{name}' begins with {OWNER}, which marks the planner's own policies; choose another")
+        return name
+
+    @field_validator("max_instances")
+    @classmethod
+    def _room_above_the_floor(cls, most: int, info: ValidationInfo) -> int:
+        return _not_below(most, info, "min_instances")
+
+    @field_validator("to")
+    @classmethod
+    def _ends_after_it_begins(cls, end: Instant | None, info: ValidationInfo) -> Instant | None:
+        start = info.data.get("from_")
+        if start and end and end <= start:
+            raise ValueError("is not after from; write a later instant or leave it out")
+        return end
+
+
+class GuardrailsConfig(Section):
+    """Metric-tracking policies beside the schedule."""
+
+    enabled: Annotated[bool, Field(description="false: no tracker (for a function without instance metrics)")] = True
+    live: Annotated[
+        LiveTarget,
+        Field(description="Target of the guard beside the schedule: auto, off, or a ratio above 0, at most 1"),
+    ] = "auto"
+    fallback_target: Annotated[
+        float, Field(gt=0, le=1, description="Target of the tracker that takes over at the horizon, a ratio")
+    ] = 0.6
+    trackers: Annotated[tuple[TrackerConfig, ...], Field(max_length=MAX_TRACKERS, description="Trackers of yours")] = ()
+
+
+class AllocationConfig(Section):
+    """Whether idle instances keep their resources (true), hibernate (false), or stay as they are (keep)."""
+
+    cpu: Annotated[Allocation, Field(description="alwaysAllocateCPU")] = "keep"
+    gpu: Annotated[Allocation, Field(description="alwaysAllocateGPU")] = "keep"
+
+
+class SafetyConfig(Section):
+    """What makes a plan unsafe."""
+
+    max_drop: Annotated[
+        float, Field(gt=0, le=1, description="Share of today's capacity that a plan may take away at once")
+    ] = 0.5
+    max_cost_ratio: Annotated[float, Field(gt=0, description="Cost of a plan over the cost of today's document")] = 1.5
+    history_max_age: Annotated[
+        Duration,
+        AfterValidator(between("1m", "365d")),
+        Field(description="An older last point makes the history stale"),
+    ] = timedelta(hours=6)
+    quota: Annotated[
+        int | None, Field(ge=1, description="Instances that the account may run in the region; null: not checked")
+    ] = None
+
+
+class PlanConfig(Section):
+    """The plan itself."""
+
+    valid_for: Annotated[
+        Duration, AfterValidator(between("1m", "1d")), Field(description="A plan older than this is not applied")
+    ] = timedelta(minutes=15)
+
+
+Factor = Annotated[float, Field(ge=0)]
+
+
+class PriceConfig(Section):
+    """Price of one instance: compute units (CU) a second, and what a unit costs."""
+
+    currency: Annotated[Currency, Field(description="Of cu")] = "CNY"
+    cu: Annotated[Factor, Field(description="Price of one CU")] = 0.00011
+    gpu_cu_per_gb_second: Annotated[Factor, Field(description="CU for a GB of GPU memory a second, active")] = 2.1
+    gpu_idle_cu_per_gb_second: Annotated[Factor, Field(description="The same, hibernating")] = 0.5
+    cpu_cu_per_second: Annotated[Factor, Field(description="CU for a vCPU a second, active")] = 1.0
+    memory_cu_per_gb_second: Annotated[Factor, Field(description="CU for a GB of memory a second, active")] = 0.15
+    memory_idle_cu_per_gb_second: Annotated[Factor, Field(description="The same, hibernating")] = 0.10
+    gpu_gb: Annotated[Factor, Field(description="GPU memory of an instance, GB")] = 16
+    vcpu: Annotated[Factor, Field(description="vCPUs of an instance")] = 8
+    memory_gb: Annotated[Factor, Field(description="Memory of an instance, GB")] = 32
+    dated: Annotated[Day, Field(description="Day of the price page")] = date(2025, 12, 13)

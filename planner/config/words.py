@@ -1,0 +1,41 @@
+"""How a fault speaks of a value or a key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+LONGEST = 40
+"""Characters of a text that are repeated in a fault."""
+
+
+def show(value: object) -> str:
+    """The value as it would stand in YAML, short enough for one line."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case str():
+            short = value if len(value) <= LONGEST else value[: LONGEST - 1] + "…"
+            return "'" + "".join(c if c.isprintable() else "?" for c in short) + "'"
+        case dict():
+            return "a mapping"
+        case list() | tuple():
+            return "a list"
+        case _:
+            return str(value)
+
+
+def nearest(text: str, choices: Iterable[str]) -> str:
+    """The choice that `text` was probably meant to be, or nothing."""
+    plain = {choice.lower().replace("-", "_"): choice for choice in choices}
+    found = get_close_matches(text.lower().replace("-", "_"), plain, n=1, cutoff=0.6)
+    return plain[found[0]] if found else ""
+
+
+def did_you_mean(text: str, choices: Iterable[str]) -> str:
+    """The remedy for a word that is none of `choices`."""
+    options = list(choices)
+    close = nearest(text, options)
+    return f"did you mean {close}?" if close else f"choose one of {', '.join(options)}"
