@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from threading import Lock
 from typing import TypeVar
 
 from planner.clock import Clock
@@ -23,7 +24,7 @@ NO_EFFECT: tuple[type[FCError], ...] = (FCThrottled,)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
-    """How often and how long; the figures are those of AWS's standard mode, the longest wait ours."""
+    """How often and how long: three tries and a shared bucket as in AWS's standard mode, the other figures ours."""
 
     tries: int = 3
     base_seconds: float = 0.5
@@ -41,16 +42,18 @@ class RetryBudget:
     def __init__(self, policy: RetryPolicy, clock: Clock) -> None:
         self._policy, self._clock = policy, clock
         self._tokens, self._seen = policy.budget, clock.monotonic()
+        self._lock = Lock()
 
     def take(self) -> bool:
         """Whether one more retry may be made; it is counted when it may."""
-        now = self._clock.monotonic()
-        grown = self._tokens + (now - self._seen) * self._policy.refill_per_second
-        self._tokens, self._seen = min(self._policy.budget, grown), now
-        if self._tokens < 1:
-            return False
-        self._tokens -= 1
-        return True
+        with self._lock:
+            now = self._clock.monotonic()
+            grown = self._tokens + (now - self._seen) * self._policy.refill_per_second
+            self._tokens, self._seen = min(self._policy.budget, grown), now
+            if self._tokens < 1:
+                return False
+            self._tokens -= 1
+            return True
 
 
 class Retrier:
