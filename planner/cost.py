@@ -1,0 +1,100 @@
+"""What a document costs over the horizon, beside today's and beside a static peak."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from planner.base import MINUTE
+from planner.forecast import Forecast
+from planner.plan import Cost, Estimate
+from planner.provision import ProvisionConfig
+from planner.reading import Among, schedule_values
+from planner.replay import Floats, replay_document
+
+PATHS = (0.1, 0.3, 0.5, 0.7, 0.9)
+"""Equally likely paths of the load: every slot at this quantile of its peak."""
+WEEK_MINUTES = 7 * 24 * 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prices:
+    """Compute units a second of one instance, and the price of a unit.
+
+    `active` while it serves or is always allocated, `idle` while it hibernates (always-allocate off). Source of the
+    factors: FC's pay-as-you-go page; they are dated in the configuration.
+    """
+
+    currency: str
+    unit: float
+    active: float
+    idle: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """Where documents are compared: hours, load and the instance."""
+
+    start: datetime
+    end: datetime
+    instance_concurrency: int
+    start_up: timedelta
+    prices: Prices
+
+    @property
+    def minutes(self) -> int:
+        """Whole minutes of the horizon."""
+        return int((self.end - self.start) / MINUTE)
+
+
+def estimate(
+    forecast: Forecast, *, wanted: ProvisionConfig, live: ProvisionConfig, static_instances: int, scene: Scene
+) -> Estimate:
+    """Compare three documents on the forecast's load."""
+    load = expected_load(forecast, scene.start, scene.minutes)
+    static = ProvisionConfig(
+        default_target=static_instances,
+        always_allocate_cpu=wanted.always_allocate_cpu,
+        always_allocate_gpu=wanted.always_allocate_gpu,
+    )
+    weeks = [schedule_values(wanted, scene.end, WEEK_MINUTES, among) for among in (Among.LAST, Among.MAX)]
+    last, most = (float(np.maximum(values, 0).mean() * 24) for values in weeks)
+    return Estimate(
+        currency=scene.prices.currency,
+        wanted=document_cost(wanted, load, scene),
+        live=document_cost(live, load, scene),
+        static_peak=document_cost(static, load, scene),
+        static_instances=static_instances,
+        recurring_daily_hours=round(last, 2),
+        recurring_daily_hours_max=round(most, 2),
+    )
+
+
+def expected_load(forecast: Forecast, start: datetime, minutes: int) -> Floats:
+    """The forecast as equally likely loads a minute; shape (paths, minutes)."""
+    slot = int(forecast.slot / MINUTE)
+    ahead = int((start - forecast.start) / MINUTE)
+    paths = np.stack([forecast.quantile(level) for level in PATHS])
+    return np.repeat(paths, slot, axis=1)[:, ahead : ahead + minutes]
+
+
+def document_cost(config: ProvisionConfig, load: Floats, scene: Scene) -> Cost:
+    """Mean over the paths. Instances that are not always allocated cost the idle price while they serve nothing."""
+    result = replay_document(
+        config,
+        scene.start,
+        load,
+        instance_concurrency=scene.instance_concurrency,
+        lead=-(-scene.start_up // MINUTE),
+    )
+    provisioned, busy = float(result.provisioned.mean()), float(result.busy.mean())
+    always = config.always_allocate_cpu or config.always_allocate_gpu
+    idle = scene.prices.active if always else scene.prices.idle
+    seconds = 60 * (busy * scene.prices.active + max(provisioned - busy, 0.0) * idle)
+    return Cost(
+        instance_hours=round(provisioned / 60, 2),
+        money=round(seconds * scene.prices.unit, 2),
+        cold_share=round(float(result.cold.sum() / max(result.offered.sum(), 1e-9)), 6),
+    )

@@ -1,0 +1,110 @@
+"""What a plan tells its reviewer: what was read, what was concluded, and why each part of the document is there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+import numpy as np
+import pandas as pd
+
+from planner.capacity import CapacitySchedule
+from planner.compiler import END, STEP
+from planner.forecast import Champion, Forecast
+from planner.guardrails import FALLBACK, GUARD, HOLD
+from planner.history import History
+from planner.plan import Band, Evidence, Recent
+from planner.provision import MetricType, ProvisionConfig, ScheduledAction
+from planner.risk import Choice
+
+SHOWN_LEVELS = (0.05, 0.5, 0.9, 0.99)
+SHOWN_PAST = timedelta(days=3)
+SHOWN_SLOT = timedelta(minutes=15)
+
+
+def collect_evidence(
+    history: History,
+    champion: Champion,
+    choice: Choice,
+    *,
+    end: datetime,
+    instance_concurrency: int,
+    lead: timedelta,
+) -> Evidence:
+    """Everything behind the decision, thinned to what a person looks at."""
+    ranked = sorted(champion.scores, key=lambda score: (bool(score.excuse), score.wql, score.forecaster))
+    return Evidence(
+        history_source=history.source,
+        history_digest=history.digest,
+        history_start=history.start,
+        history_end=history.end,
+        history_step=history.step,
+        repairs=tuple(repair.detail for repair in history.repairs),
+        forecaster=champion.forecast.forecaster,
+        forecaster_reason=champion.reason,
+        scores=tuple((s.forecaster, 0.0 if s.excuse else round(s.wql, 4), s.excuse) for s in ranked),
+        risk_level=choice.risk_level,
+        guard_target=choice.guard_target,
+        risk_reason=choice.reason,
+        instance_concurrency=instance_concurrency,
+        lead=lead,
+        recent=_recent(history),
+        band=_band(champion.forecast, end),
+    )
+
+
+def reasons(document: ProvisionConfig, schedule: CapacitySchedule) -> Mapping[str, str]:
+    """Why each of our actions and policies is in the document, by name."""
+    dated = [action for action in document.scheduled_actions if action.name.startswith(STEP)]
+    why = {action.name: step.reason for action, step in zip(dated, schedule.steps, strict=True)}
+    for action in document.scheduled_actions:
+        if action.name.startswith(END):
+            why[action.name] = "if nobody renews the plan: capacity from the horizon on, without an end"
+        elif action.ours and action.name not in why:
+            why[action.name] = "recurring form: takes over at the horizon if nobody renews the plan"
+    why[HOLD] = "holds the step in effect until the next step, in case a past at() doesn't fire"
+    why[GUARD] = "live guard: answers load above the forecast"
+    why[FALLBACK] = "safe tracker: takes over at the horizon if nobody renews the plan"
+    return why
+
+
+def notes(
+    live: ProvisionConfig, document: ProvisionConfig, adopted: tuple[ScheduledAction, ...]
+) -> tuple[str, ...]:
+    """What the reviewer should know besides the changes."""
+    said = [f"adopted: the plan takes the place of the scheduled action {action.name!r}" for action in adopted]
+    said += [
+        f"kept: the tracker {policy.name!r} was made by somebody else; it only raises and counts in the estimate"
+        + ("" if policy.metric_type == MetricType.CONCURRENCY else " with its floor (its metric can't be replayed)")
+        for policy in document.tracking_policies
+        if not policy.ours
+    ]
+    if live.default_target and live.default_target != document.default_target:
+        said.append(
+            f"the default target {live.default_target} is recorded and comes back with `planner release`; "
+            "FC ignores it while a policy is in effect"
+        )
+    return tuple(said)
+
+
+def _recent(history: History) -> Recent:
+    slot = max(history.step, SHOWN_SLOT)
+    start = pd.Timestamp(max(history.end - SHOWN_PAST, history.start)).floor(slot)
+    peaks = history.series.loc[start:].resample(slot).max()
+    return Recent(
+        start=start.to_pydatetime(),
+        slot=slot,
+        peaks=tuple(None if np.isnan(peak) else round(float(peak), 3) for peak in peaks),
+    )
+
+
+def _band(forecast: Forecast, end: datetime) -> Band:
+    slots = -(-(end - forecast.start) // forecast.slot)
+    return Band(
+        start=forecast.start,
+        slot=forecast.slot,
+        levels=SHOWN_LEVELS,
+        values=tuple(
+            tuple(round(float(value), 3) for value in forecast.quantile(level)[:slots]) for level in SHOWN_LEVELS
+        ),
+    )

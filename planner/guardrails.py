@@ -1,0 +1,88 @@
+"""Metric-tracking policies: the live guard, what holds until the next step, the safe fallback, and a person's own.
+
+Under FC's maximum rule a tracker that is safe on its own would make the schedule worthless, so the live guard is
+cheap and answers surprises only, and the safe one lies dormant behind a `startTime` at the horizon. A tracker with no
+instance has no utilisation and never rises: every floor is at least 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from planner.base import OWNER, iso
+from planner.provision import MetricType, TrackingPolicy
+
+HOLD = f"{OWNER}hold"
+GUARD = f"{OWNER}guard"
+FALLBACK = f"{OWNER}fallback"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomTracker:
+    """A tracker that the owner configured. `start` and `end` are UTC; None is without end."""
+
+    name: str
+    metric: MetricType
+    target: float
+    min_instances: int
+    max_instances: int
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardPolicy:
+    """What the owner allows. `floor` and `ceiling` are instances."""
+
+    enabled: bool
+    fallback_target: float
+    floor: int
+    ceiling: int
+    custom: tuple[CustomTracker, ...] = ()
+
+
+def guardrails(
+    policy: GuardPolicy, *, in_effect: int, until: datetime, horizon_end: datetime, live_target: float | None
+) -> tuple[TrackingPolicy, ...]:
+    """The trackers of a document whose step in effect (`in_effect` instances) lasts until `until`.
+
+    `live_target` is the live guard's metric target, None where no guard is worth it.
+    """
+    if not policy.enabled:
+        return ()
+    floor = max(policy.floor, 1)
+    trackers = []
+    if in_effect > 0:
+        # A past at() may not fire on a new document; until the next step this floor stands in for it.
+        trackers.append(_tracker(HOLD, 1.0, in_effect, in_effect, end=until))
+    if live_target is not None:
+        trackers.append(_tracker(GUARD, live_target, floor, policy.ceiling, end=horizon_end))
+    trackers.append(_tracker(FALLBACK, policy.fallback_target, floor, policy.ceiling, start=horizon_end))
+    trackers.extend(
+        TrackingPolicy(
+            name=f"{OWNER}own-{own.name}",
+            metric_type=own.metric,
+            metric_target=own.target,
+            min_capacity=own.min_instances,
+            max_capacity=own.max_instances,
+            start_time=iso(own.start) if own.start else None,
+            end_time=iso(own.end) if own.end else None,
+        )
+        for own in policy.custom
+    )
+    return tuple(trackers)
+
+
+def _tracker(
+    name: str, target: float, floor: int, ceiling: int, *, start: datetime | None = None, end: datetime | None = None
+) -> TrackingPolicy:
+    return TrackingPolicy(
+        name=name,
+        metric_type=MetricType.CONCURRENCY,
+        metric_target=target,
+        min_capacity=floor,
+        max_capacity=max(floor, ceiling),
+        start_time=iso(start) if start else None,
+        end_time=iso(end) if end else None,
+    )

@@ -1,0 +1,116 @@
+"""The safety verdict: every rule that a plan breaks, with what a person can do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from planner.capacity import CapacitySchedule
+from planner.plan import Breach, Estimate, Rule
+from planner.provision import MAX_ACTIONS, MAX_TRACKERS, ProvisionConfig, ScheduledAction
+
+SOON = 10
+"""Minutes after the put in which a drop is judged."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SafetyRules:
+    """What the owner tolerates: shares are ratios, `quota` is instances (None: not checked)."""
+
+    max_drop: float
+    max_cost_ratio: float
+    history_max_age: timedelta
+    quota: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """What the verdict looks at. `running` is FC's target now, `observed` the instances the last hour needed."""
+
+    now: datetime
+    schedule: CapacitySchedule
+    wanted: ProvisionConfig
+    estimate: Estimate
+    running: int
+    observed: int
+    history_end: datetime
+    foreign: tuple[ScheduledAction, ...]
+
+
+def breaches(case: Situation, rules: SafetyRules) -> tuple[Breach, ...]:
+    """All rules that are broken, not just the first."""
+    return tuple(
+        breach
+        for check in (_drop, _rise, _stale, _quota, _foreign, _limit)
+        for breach in check(case, rules)
+    )
+
+
+def _drop(case: Situation, rules: SafetyRules) -> Iterator[Breach]:
+    soon = int(case.schedule.per_minute()[:SOON].min())
+    if soon < case.running * (1 - rules.max_drop) and soon < case.observed:
+        yield Breach(
+            rule=Rule.DROP,
+            detail=f"{case.running} instances run, the last hour needed {case.observed}, the plan keeps {soon}",
+            remedy="Check the history against what runs; raise safety.max_drop or apply with --force if it is right.",
+        )
+
+
+def _rise(case: Situation, rules: SafetyRules) -> Iterator[Breach]:
+    wanted, static = case.estimate.wanted.instance_hours, case.estimate.static_peak.instance_hours
+    if wanted > rules.max_cost_ratio * static:
+        yield Breach(
+            rule=Rule.RISE,
+            detail=(
+                f"{wanted:.1f} instance-hours are {wanted / max(static, 1e-9):.1f} times those of a static peak of the "
+                f"last week ({static:.1f}); {rules.max_cost_ratio:g} times are allowed"
+            ),
+            remedy="Look at plan.png; raise safety.max_cost_ratio or apply with --force if such growth is expected.",
+        )
+
+
+def _stale(case: Situation, rules: SafetyRules) -> Iterator[Breach]:
+    age = case.now - case.history_end
+    if age > rules.history_max_age:
+        yield Breach(
+            rule=Rule.STALE,
+            detail=f"the history ends {_hours(age)} before now; {_hours(rules.history_max_age)} are allowed",
+            remedy="Bring the history up to date, or raise safety.history_max_age.",
+        )
+
+
+def _quota(case: Situation, rules: SafetyRules) -> Iterator[Breach]:
+    peak = int(case.schedule.per_minute().max())
+    if rules.quota is not None and peak > rules.quota:
+        yield Breach(
+            rule=Rule.QUOTA,
+            detail=f"the schedule asks for {peak} instances, the quota is {rules.quota}",
+            remedy="Ask for more in Quota Center and raise safety.quota, or lower capacity.max_instances.",
+        )
+
+
+def _foreign(case: Situation, _: SafetyRules) -> Iterator[Breach]:
+    for action in case.foreign:
+        yield Breach(
+            rule=Rule.FOREIGN,
+            detail=(
+                f"the scheduled action {action.name!r} was made by somebody else and is in effect within the horizon: "
+                "it and the plan's steps would silence each other"
+            ),
+            remedy="Let the plan replace it with --adopt, or remove it in the console.",
+        )
+
+
+def _limit(case: Situation, _: SafetyRules) -> Iterator[Breach]:
+    actions, trackers = len(case.wanted.scheduled_actions), len(case.wanted.tracking_policies)
+    if actions > MAX_ACTIONS or trackers > MAX_TRACKERS:
+        yield Breach(
+            rule=Rule.LIMIT,
+            detail=f"{actions} scheduled actions and {trackers} trackers; FC takes {MAX_ACTIONS} and {MAX_TRACKERS}",
+            remedy="Remove policies that nobody needs from the function.",
+        )
+
+
+def _hours(span: timedelta) -> str:
+    return f"{span.total_seconds() / 3600:.1f} h"
