@@ -10,12 +10,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from planner.base import MINUTE, iso, minutes_between
-from planner.demand import Demand
+
+if TYPE_CHECKING:
+    from planner.demand import Demand
 
 IMPOSSIBLE = 1e18
 """Instance-minutes of a schedule that breaks a limit."""
@@ -57,6 +60,16 @@ class CapacitySchedule:
         at = [max(minutes_between(self.start, step.at), 0) for step in self.steps]
         lengths = np.diff([*at, minutes_between(self.start, self.end)])
         return np.repeat([step.instances for step in self.steps], lengths)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayPattern:
+    """From each local minute of a day of this class on, so many instances: (minute of day, instances)."""
+
+    name: str
+    weekdays: str
+    """Cron's day-of-week field, in names."""
+    steps: tuple[tuple[int, int], ...]
 
 
 def required(need: NDArray[np.int64], rules: StepRules) -> NDArray[np.int64]:

@@ -19,11 +19,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from planner.base import MINUTE, OWNER, floor_minute, iso, minutes_between, utc
-from planner.capacity import CapacitySchedule, Step
+from planner.capacity import CapacitySchedule, DayPattern, Step
 from planner.guardrails import GuardPolicy, guardrails
 from planner.provision import MAX_ACTIONS, MAX_TARGET, ProvisionConfig, ScheduledAction
 from planner.reading import Among, instant, latest_trigger, schedule_values
-from planner.recurring import DayPattern, cron_actions
+from planner.recurring import cron_actions
 
 OVERLAP = timedelta(minutes=5)
 EVALUATION = timedelta(seconds=120)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.forecast import Forecast
+if TYPE_CHECKING:
+    from planner.forecast import Forecast
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

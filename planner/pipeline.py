@@ -111,7 +111,8 @@ def make_plan(settings: FunctionConfig, question: Question, progress: Progress =
         lacked=question.lacked,
         wanted=document,
         schedule=decision.schedule,
-        recurring=_recurring_week(document, end),
+        recurring=recurring_week(document, end),
+        patterns=decision.wanted.patterns,
         changes=changes(question.live.config, document, reasons(document, decision.schedule)),
         breaches=breaches(situation, _safety(settings)),
         estimate=costs,
@@ -264,7 +265,8 @@ def _observed(history: History, span: timedelta, sizing: Sizing) -> int:
     return int(sizing.instances(np.nanmax(recent, initial=0.0, keepdims=True))[0])
 
 
-def _recurring_week(document: ProvisionConfig, start: datetime) -> CapacitySchedule:
+def recurring_week(document: ProvisionConfig, start: datetime) -> CapacitySchedule:
+    """What the document's schedule gives in the week from `start`, when nobody renews it."""
     values = schedule_values(document, start, int(WEEK / MINUTE))
     cuts = np.concatenate(([0], np.flatnonzero(np.diff(values)) + 1))
     steps = tuple(

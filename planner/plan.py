@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from planner.base import FunctionRef, iso
-from planner.capacity import CapacitySchedule
+from planner.capacity import CapacitySchedule, DayPattern
 from planner.provision import ProvisionConfig, canonical_json
 
 FORMAT = 1
@@ -134,8 +134,9 @@ class Plan:
     """What was read, what is wanted, the ordered changes, the safety verdict and the cost.
 
     Times are UTC. `time_zone` is for people. `lacked` says in words what could not be read (no endpoint: the plan is
-    made against an empty document). `live_exists` is False where FC held no config. `recurring` is one week of the
-    fallback that takes over at `schedule.end`, as steps. `notes` are for the reviewer.
+    made against an empty document). `live_exists` is False where FC held no config. `patterns` is the fallback that
+    takes over at `schedule.end` (empty: none), `recurring` one week of it as steps. `estimate` and `evidence` are
+    None in a plan that was not forecast (a release). `notes` are for the reviewer.
     """
 
     function: FunctionRef
@@ -148,11 +149,12 @@ class Plan:
     wanted: ProvisionConfig
     schedule: CapacitySchedule
     recurring: CapacitySchedule
+    patterns: tuple[DayPattern, ...] = ()
     changes: tuple[Change, ...]
     breaches: tuple[Breach, ...]
-    estimate: Estimate
-    evidence: Evidence
-    notes: tuple[str, ...]
+    estimate: Estimate | None = None
+    evidence: Evidence | None = None
+    notes: tuple[str, ...] = ()
     format: int = FORMAT
 
     @property

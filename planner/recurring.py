@@ -6,7 +6,6 @@ day, in the function's time zone. It is dearer than dated steps and safe: FC rep
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -14,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.base import MINUTE, OWNER, floor_minute
-from planner.capacity import StepRules, cheapest_cuts, per_minute, required
+from planner.capacity import DayPattern, StepRules, cheapest_cuts, per_minute, required
 from planner.demand import Demand
 from planner.provision import ScheduledAction
 
@@ -22,16 +21,6 @@ DAY = 24 * 60
 WEEK = timedelta(days=7)
 CLASSES = (("workday", "MON-FRI", (0, 1, 2, 3, 4)), ("weekend", "SAT,SUN", (5, 6)))
 EVERY_DAY = ("daily", "*", (0, 1, 2, 3, 4, 5, 6))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DayPattern:
-    """From each local minute of a day of this class on, so many instances: (minute of day, instances)."""
-
-    name: str
-    weekdays: str
-    """Cron's day-of-week field, in names."""
-    steps: tuple[tuple[int, int], ...]
 
 
 def day_patterns(week: Demand, *, zone: str, rules: StepRules, floor: int) -> tuple[DayPattern, ...]:
