@@ -13,10 +13,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from planner.arrival import follow_instances, instances_in_effect
 from planner.clock import Clock
-from planner.difference import difference
-from planner.errors import FCRefused, FCServerError, FCThrottled, FCUnreachable, UnsafePlan
+from planner.errors import FCRefused, FCServerError, FCThrottled, FCUnreachable, PlannerError, UnsafePlan
+from planner.fc.arrival import Follower, instances_in_effect
+from planner.fc.compare import difference
 from planner.fc.port import FunctionCompute
 from planner.outcome import Outcome, OutcomeKind
 from planner.plan import Plan
@@ -37,8 +37,8 @@ Progress = Callable[[str], None]
 class Audit(Protocol):
     """The record of attempts. `begin` returns once the row is safely stored: only then may anything be sent."""
 
-    def begin(self, plan: Plan, *, who: str, at: datetime) -> int:
-        """Record the intent; the id of the attempt."""
+    def begin(self, plan: Plan, *, who: str, at: datetime, forced: bool) -> int:
+        """Record the intent, and whether safety rules may be passed over; the id of the attempt."""
         ...
 
     def finish(self, attempt: int, outcome: Outcome) -> None:
@@ -46,7 +46,7 @@ class Audit(Protocol):
         ...
 
 
-def apply(  # noqa: PLR0913  # the four ports and the choices of one command
+def apply(
     plan: Plan,
     *,
     fc: FunctionCompute,
@@ -63,7 +63,7 @@ def apply(  # noqa: PLR0913  # the four ports and the choices of one command
     refuses. A world that moved is no error: the outcome is stale or drifted. `follow` is how long to wait for the
     instances of the step in effect; zero doesn't wait.
     """
-    attempt = audit.begin(plan, who=who, at=clock.now())
+    attempt = audit.begin(plan, who=who, at=clock.now(), forced=force)
     run = _Run(plan, fc, clock, progress)
     try:
         outcome = run.carry_out(force=force, follow=follow)
@@ -176,9 +176,11 @@ class _Run:
                     raise
                 self._clock.sleep(PAUSE_SECONDS)
             except (FCThrottled, FCRefused) as error:
-                return self._refused(before, error)
+                self._refused(before, error)
+                return
             else:
-                return self._confirm(before)
+                self._confirm(before)
+                return
 
     def _refused(self, before: LiveDocument, error: FCThrottled | FCRefused) -> None:
         """Nothing was written. A 409 means that somebody else was writing: the world moved, which is no error."""

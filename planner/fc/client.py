@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from alibabacloud_fc20230330 import models
 from alibabacloud_fc20230330.client import Client
-from Tea.exceptions import TeaException
+from darabonba.exceptions import DaraException, UnretryableException
 
 from planner.base import FunctionRef
 from planner.errors import FCRefused, FCUnreachable
@@ -67,7 +67,7 @@ class SdkFunctionCompute:
         def asked() -> Answer:
             try:
                 return ask()
-            except TeaException as error:
+            except (DaraException, UnretryableException) as error:
                 told = translate(error, request)
                 # The chain's text may quote secrets, and a chained error would print it.
                 raise told from (None if is_credential_trouble(error) else error)

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
+from planner.diff import changes
+from planner.plan import Change, ChangeKind
 from planner.provision import ProvisionConfig
 
-_SHOWN = 4
+_SHOWN = 5
+_WORDS = {ChangeKind.ADD: "added", ChangeKind.REMOVE: "removed", ChangeKind.CHANGE: "changed"}
 
 
 def difference(expected: ProvisionConfig, found: ProvisionConfig) -> str:
-    """One clause naming what `found` has otherwise: `defaultTarget 4 -> 6; scheduledActions: peak added`."""
-    before, after = expected.wire(), found.wire()
-    parts = [_part(key, before[key], after[key]) for key in before if before[key] != after[key]]
-    return "; ".join(part for part in parts if part) or "nothing"
+    """One clause naming what `found` has otherwise: `defaultTarget 4 instead of 2, peak added`."""
+    parts = [_words(change) for change in changes(expected, found, {})]
+    more = [f"{len(parts) - _SHOWN} more"] if len(parts) > _SHOWN else []
+    return ", ".join(parts[:_SHOWN] + more)
 
 
-def _part(key: str, before: object, after: object) -> str:
-    if not (isinstance(before, list) and isinstance(after, list)):
-        return f"{key} {before} -> {after}"
-    old, new = ({item["name"]: item for item in items} for items in (before, after))
-    words = [f"{name} removed" for name in old if name not in new]
-    words += [f"{name} added" for name in new if name not in old]
-    words += [f"{name} changed" for name in new if name in old and new[name] != old[name]]
-    more = f" and {len(words) - _SHOWN} more" if len(words) > _SHOWN else ""
-    return f"{key}: {', '.join(words[:_SHOWN])}{more}" if words else ""
+def _words(change: Change) -> str:
+    if change.name:
+        return f"{change.name} {_WORDS[change.kind]}"
+    return f"{change.part} {change.after} instead of {change.before}"
