@@ -30,6 +30,7 @@ from planner.reading import schedule_values
 from planner.recurring import WEEK, day_patterns
 from planner.risk import GUARDS, Choice, Objective, choose
 from planner.safety import SafetyRules, Situation, breaches
+from planner.undo import steps_of
 
 RECURRING_STEPS = 16
 RECURRING_LEVEL = 0.95
@@ -111,7 +112,7 @@ def make_plan(settings: FunctionConfig, question: Question, progress: Progress =
         lacked=question.lacked,
         wanted=document,
         schedule=decision.schedule,
-        recurring=recurring_week(document, end),
+        recurring=steps_of(document, end, WEEK, "recurring form"),
         patterns=decision.wanted.patterns,
         changes=changes(question.live.config, document, reasons(document, decision.schedule)),
         breaches=breaches(situation, _safety(settings)),
@@ -263,13 +264,3 @@ def _observed(history: History, span: timedelta, sizing: Sizing) -> int:
     """Instances that the highest value of the last `span` of the history needed."""
     recent = history.series.loc[pd.Timestamp(history.end - span) :].to_numpy(dtype=np.float64)
     return int(sizing.instances(np.nanmax(recent, initial=0.0, keepdims=True))[0])
-
-
-def recurring_week(document: ProvisionConfig, start: datetime) -> CapacitySchedule:
-    """What the document's schedule gives in the week from `start`, when nobody renews it."""
-    values = schedule_values(document, start, int(WEEK / MINUTE))
-    cuts = np.concatenate(([0], np.flatnonzero(np.diff(values)) + 1))
-    steps = tuple(
-        Step(at=start + int(cut) * MINUTE, instances=int(values[cut]), reason="recurring form") for cut in cuts
-    )
-    return CapacitySchedule(start=start, end=start + WEEK, steps=steps)

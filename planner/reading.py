@@ -133,6 +133,14 @@ def schedule_values(config: ProvisionConfig, start: datetime, minutes: int, amon
     return values
 
 
+def least_values(config: ProvisionConfig, start: datetime, minutes: int, among: Among = Among.LAST) -> Minutes:
+    """Instances that FC gives at least in each minute: the schedule or a tracker's floor, else the default."""
+    values = schedule_values(config, start, minutes, among)
+    for policy in config.tracking_policies:
+        values = np.maximum(values, np.where(inside(policy, start, minutes), policy.min_capacity, NONE))
+    return np.where(values == NONE, config.default_target, values)
+
+
 def latest_trigger(action: ScheduledAction, now: datetime) -> datetime | None:
     """When the action last fired, if it still has a value at `now`."""
     start = floor_minute(now)

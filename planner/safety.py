@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -47,14 +47,38 @@ def breaches(case: Situation, rules: SafetyRules) -> tuple[Breach, ...]:
     )
 
 
-def _drop(case: Situation, rules: SafetyRules) -> Iterator[Breach]:
-    soon = int(case.schedule.per_minute()[:SOON].min())
-    if soon < case.running * (1 - rules.max_drop) and soon < case.observed:
+def drop_breaches(
+    schedule: CapacitySchedule, *, running: int, observed: int, rules: SafetyRules
+) -> Iterator[Breach]:
+    """More of what runs is taken away at once than the owner tolerates, and it is needed."""
+    soon = int(schedule.per_minute()[:SOON].min())
+    if soon < running * (1 - rules.max_drop) and soon < observed:
         yield Breach(
             rule=Rule.DROP,
-            detail=f"{case.running} instances run, the last hour needed {case.observed}, the plan keeps {soon}",
+            detail=f"{running} instances run, the last hour needed {observed}, the plan keeps {soon}",
             remedy="Check the history against what runs; raise safety.max_drop or apply with --force if it is right.",
         )
+
+
+def foreign_breaches(actions: Iterable[ScheduledAction]) -> Iterator[Breach]:
+    """Scheduled actions of other people that are in effect within the horizon."""
+    for action in actions:
+        yield Breach(
+            rule=Rule.FOREIGN,
+            detail=(
+                f"the scheduled action {action.name!r} was made by somebody else and is in effect within the horizon: "
+                "it and the plan's steps would silence each other"
+            ),
+            remedy="Let the plan replace it with --adopt, or remove it in the console.",
+        )
+
+
+def _drop(case: Situation, rules: SafetyRules) -> Iterator[Breach]:
+    return drop_breaches(case.schedule, running=case.running, observed=case.observed, rules=rules)
+
+
+def _foreign(case: Situation, _: SafetyRules) -> Iterator[Breach]:
+    return foreign_breaches(case.foreign)
 
 
 def _rise(case: Situation, rules: SafetyRules) -> Iterator[Breach]:
@@ -87,18 +111,6 @@ def _quota(case: Situation, rules: SafetyRules) -> Iterator[Breach]:
             rule=Rule.QUOTA,
             detail=f"the schedule asks for {peak} instances, the quota is {rules.quota}",
             remedy="Ask for more in Quota Center and raise safety.quota, or lower capacity.max_instances.",
-        )
-
-
-def _foreign(case: Situation, _: SafetyRules) -> Iterator[Breach]:
-    for action in case.foreign:
-        yield Breach(
-            rule=Rule.FOREIGN,
-            detail=(
-                f"the scheduled action {action.name!r} was made by somebody else and is in effect within the horizon: "
-                "it and the plan's steps would silence each other"
-            ),
-            remedy="Let the plan replace it with --adopt, or remove it in the console.",
         )
 
 

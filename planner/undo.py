@@ -1,0 +1,151 @@
+"""Plans that take something back: a rollback to an earlier plan, and the release of a function.
+
+A rollback restores an earlier plan's intent, not its bytes: dated steps whose windows have ended would give nothing,
+so the steps are dated anew by time of day and compiled from now on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planner.base import MINUTE, FunctionRef, floor_minute, utc
+from planner.capacity import CapacitySchedule, Step
+from planner.compiler import Wanted, compile_document, foreign_in_horizon
+from planner.diff import changes
+from planner.guardrails import GuardPolicy
+from planner.plan import Plan
+from planner.provision import LiveDocument, ProvisionConfig
+from planner.reading import least_values
+from planner.safety import SafetyRules, drop_breaches, foreign_breaches
+
+DAY = 24 * 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Present:
+    """Where a plan that takes something back starts from."""
+
+    function: FunctionRef
+    time_zone: str
+    now: datetime
+    valid_for: timedelta
+    live: LiveDocument
+
+
+def rollback(earlier: Plan, present: Present, *, guards: GuardPolicy, safety: SafetyRules) -> Plan:
+    """The earlier plan's steps, dated anew from now on, its live guard and its recurring form."""
+    now = floor_minute(utc(present.now))
+    steps = _redated(earlier.schedule, now)
+    wanted = Wanted(
+        schedule=steps,
+        patterns=earlier.patterns,
+        time_zone=earlier.time_zone,
+        guards=guards,
+        live_target=earlier.evidence.guard_target if earlier.evidence else None,
+        always_allocate_cpu=earlier.wanted.always_allocate_cpu,
+        always_allocate_gpu=earlier.wanted.always_allocate_gpu,
+        valid_until=now + present.valid_for,
+    )
+    live = present.live.config
+    document = compile_document(wanted, live)
+    why = f"as in the plan of {earlier.created_at:%Y-%m-%d %H:%M} UTC"
+    return replace(
+        earlier,
+        created_at=now,
+        valid_until=wanted.valid_until,
+        live=live,
+        live_exists=present.live.exists,
+        lacked=(),
+        wanted=document,
+        schedule=steps,
+        recurring=steps_of(document, steps.end, timedelta(days=7), "recurring form"),
+        changes=changes(live, document, {action.name: why for action in document.scheduled_actions}),
+        breaches=(
+            *drop_breaches(steps, running=present.live.target, observed=present.live.target, rules=safety),
+            *foreign_breaches(foreign_in_horizon(live, now, steps.end)),
+        ),
+        estimate=None,
+        notes=(f"rollback: {why}, its steps dated anew by time of day", *earlier.notes),
+    )
+
+
+def release(found: ProvisionConfig, present: Present) -> Plan:
+    """Our policies go; the default, `alwaysAllocate*` and the actions that were `found` at adoption come back.
+
+    What a person added since then stays as it is.
+    """
+    live = present.live.config
+    names = {action.name for action in live.scheduled_actions}
+    document = ProvisionConfig(
+        default_target=found.default_target,
+        always_allocate_cpu=found.always_allocate_cpu,
+        always_allocate_gpu=found.always_allocate_gpu,
+        scheduled_actions=(
+            *(action for action in live.scheduled_actions if not action.ours),
+            *(action for action in found.scheduled_actions if not action.ours and action.name not in names),
+        ),
+        tracking_policies=tuple(policy for policy in live.tracking_policies if not policy.ours),
+    )
+    return _handing_back(document, present, "release: what was found at adoption comes back")
+
+
+def release_to_zero(present: Present) -> Plan:
+    """Nothing stays: no policy of anybody, no instance. Forgotten provisioned instances go on costing."""
+    live = present.live.config
+    document = ProvisionConfig(
+        always_allocate_cpu=live.always_allocate_cpu, always_allocate_gpu=live.always_allocate_gpu
+    )
+    return _handing_back(document, present, "release to zero: every policy goes, also those of other people")
+
+
+def steps_of(document: ProvisionConfig, start: datetime, span: timedelta, reason: str) -> CapacitySchedule:
+    """What a document gives at least in each minute of `span`, as steps."""
+    values = least_values(document, start, int(span / MINUTE))
+    cuts = np.concatenate(([0], np.flatnonzero(np.diff(values)) + 1))
+    steps = tuple(Step(at=start + int(cut) * MINUTE, instances=int(values[cut]), reason=reason) for cut in cuts)
+    return CapacitySchedule(start=start, end=start + span, steps=steps)
+
+
+def _handing_back(document: ProvisionConfig, present: Present, note: str) -> Plan:
+    now = floor_minute(utc(present.now))
+    live = present.live
+    day, week = timedelta(days=1), timedelta(days=7)
+    return Plan(
+        function=present.function,
+        time_zone=present.time_zone,
+        created_at=now,
+        valid_until=now + present.valid_for,
+        live=live.config,
+        live_exists=live.exists,
+        lacked=(),
+        wanted=document,
+        schedule=steps_of(document, now, day, note),
+        recurring=steps_of(document, now + day, week, note),
+        changes=changes(live.config, document, {}),
+        breaches=(),
+        notes=(note,),
+    )
+
+
+def _redated(schedule: CapacitySchedule, now: datetime) -> CapacitySchedule:
+    """A day from `now` with the schedule's instances by time of day; where it says nothing, its highest step."""
+    values = schedule.per_minute()
+    first = _minute_of_day(schedule.start)
+    by_time = np.full(DAY, -1, dtype=np.int64)
+    np.maximum.at(by_time, (first + np.arange(len(values))) % DAY, values)
+    by_time[by_time < 0] = values.max()
+    wanted: NDArray[np.int64] = by_time[(_minute_of_day(now) + np.arange(DAY)) % DAY]
+    cuts = np.concatenate(([0], np.flatnonzero(np.diff(wanted)) + 1))
+    steps = tuple(
+        Step(at=now + int(cut) * MINUTE, instances=int(wanted[cut]), reason="rollback, same time of day")
+        for cut in cuts
+    )
+    return CapacitySchedule(start=now, end=now + timedelta(days=1), steps=steps)
+
+
+def _minute_of_day(moment: datetime) -> int:
+    return moment.hour * 60 + moment.minute
