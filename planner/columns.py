@@ -213,8 +213,3 @@ def _shown(column: pd.Series, position: int) -> str:
     cell = column.iloc[position]
     shown = repr(cell) if isinstance(cell, str) else str(cell)
     return shown if len(shown) <= LONGEST_SHOWN else f"{shown[:LONGEST_SHOWN]}..."
-
-
-def iso(moment: datetime) -> str:
-    """An aware time in UTC for a message, such as 2026-03-01T00:05:00Z."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -16,6 +16,7 @@ from enum import StrEnum
 import numpy as np
 import pandas as pd
 
+from planner.base import iso, utc
 from planner.columns import (
     EPOCH,
     Columns,
@@ -23,7 +24,6 @@ from planner.columns import (
     Integers,
     Numbers,
     find_zone,
-    iso,
     localise,
     read_instants,
     read_numbers,
@@ -89,10 +89,8 @@ class History:
         index = self.series.index
         if not isinstance(index, pd.DatetimeIndex) or str(index.tz) != "UTC":
             raise ValueError("a History's index is in UTC")
-        if (
-            self.step <= timedelta(0)
-            or (np.diff(index.as_unit("us").asi8) != self.step // timedelta(microseconds=1)).any()
-        ):
+        step = self.step // timedelta(microseconds=1)
+        if step <= 0 or (np.diff(index.as_unit("us").asi8) != step).any():
             raise ValueError("a History's index is regular, one step apart")
         values = self.series.to_numpy()
         if values.dtype != np.float64 or (values < 0).any() or np.isinf(values).any():
@@ -131,9 +129,7 @@ class History:
 
         Raises ValueError for a naive `now`, HistoryError if nothing is left.
         """
-        if now.tzinfo is None:
-            raise ValueError("now must be aware")
-        if now >= self.end:
+        if utc(now) >= self.end:
             return self
         # Floor division: the interval that ends exactly at `now` is known, the one that runs at `now` isn't.
         known = _trimmed(self.series.iloc[: max((now - self.start) // self.step, 0)])
@@ -184,7 +180,7 @@ def _in_utc(columns: Columns, zone: str | None) -> tuple[Columns, Integers, Repa
     # Before local times become UTC: their order is what tells the two passes of an hour apart.
     if _disorder(index.asi8) > BEYOND_REPAIR and _disorder(index.asi8[::-1]) <= BEYOND_REPAIR:
         columns, index = columns.take(np.arange(len(index))[::-1]), index[::-1]
-        detail = f"the file has its newest row first: its {len(index)} rows were turned round"
+        detail = f"a file with its newest row first turned round ({len(index)} rows)"
         repairs = (Repair(kind=RepairKind.ORDER, count=len(index), detail=detail),)
     if index.tz is not None or zone is None:
         return columns, index.asi8, repairs
@@ -193,15 +189,15 @@ def _in_utc(columns: Columns, zone: str | None) -> tuple[Columns, Integers, Repa
 
 
 def _dst(columns: Columns, instants: Instants, zone: str) -> Repairs:
-    told = "local times that {zone} has twice were told apart by the order of the rows"
-    assumed = "local times that {zone} has twice came once and were read as the first of the two"
-    skipped = "local times that {zone} skips were read with the offset before the change"
+    told = f"that {zone} has twice, told apart by the order of the rows"
+    assumed = f"that {zone} has twice but the file once, read as the first of the two"
+    skipped = f"that {zone} skips, read with the offset before the change"
     cases = ((told, instants.told_apart), (assumed, instants.assumed_first), (skipped, instants.skipped))
     return tuple(
         Repair(
             kind=RepairKind.DST,
             count=len(positions),
-            detail=f"{len(positions)} {text.format(zone=zone)} ({_first(columns, instants.utc, positions)})",
+            detail=f"{_counted(positions.size, 'local time')} {text} ({_first(columns, instants.utc, positions)})",
         )
         for text, positions in cases
         if len(positions)
@@ -221,7 +217,7 @@ def _in_order(columns: Columns, stamps: Integers) -> tuple[Columns, Integers, Re
     if _disorder(stamps) > BEYOND_REPAIR:
         what = f"{len(late)} of {len(stamps)} rows are earlier than the row above them, first here"
         raise columns.refuse(int(late[0]), what, "Check that `timestamp` is the right column, or sort the file by it.")
-    detail = f"{len(late)} rows out of order were sorted ({_first(columns, stamps, late)})"
+    detail = f"{_counted(len(late), 'row')} out of order, sorted ({_first(columns, stamps, late)})"
     order = np.argsort(stamps, kind="stable")
     return columns.take(order), stamps[order], (Repair(kind=RepairKind.ORDER, count=len(late), detail=detail),)
 
@@ -231,11 +227,11 @@ def _moves(columns: Columns, stamps: Integers, grid: Grid) -> Repairs:
     repairs: Repairs = ()
     if grid.partial_last:
         where = _first(columns, stamps, np.array([len(stamps) - 1]))
-        detail = f"the last row lies inside an interval that was not over and was dropped ({where})"
+        detail = f"the last row, inside an interval that was not over, dropped ({where})"
         repairs += (Repair(kind=RepairKind.PARTIAL_INTERVAL, count=1, detail=detail),)
     if count := len(grid.moved):
         where = _first(columns, stamps, grid.moved)
-        detail = f"{count} timestamps off the grid of {grid.step} were moved to the nearest interval ({where})"
+        detail = f"{_counted(count, 'timestamp')} off the grid of {grid.step}, moved to the nearest interval ({where})"
         repairs += (Repair(kind=RepairKind.OFF_GRID, count=count, detail=detail),)
     return repairs
 
@@ -253,16 +249,14 @@ def _merge(columns: Columns, slots: Integers, values: Numbers) -> tuple[Integers
         what = f"{differ.sum()} of {len(starts)} intervals have several values that differ, first here"
         remedy = "Give the series of one function only, one row for each interval."
         raise columns.refuse(int(starts[differ.argmax()]), what, remedy)
-    repeats = int(extra[~differ].sum())
+    repeats, rows = int(extra[~differ].sum()), columns.rows[np.minimum(starts + 1, len(slots) - 1)]
     cases = (
-        (RepairKind.DUPLICATES, repeats, ~differ & (extra > 0), "rows that repeat their interval were dropped"),
-        (RepairKind.CONFLICTS, int(differ.sum()), differ, "intervals have several values: the largest was kept"),
+        (RepairKind.DUPLICATES, repeats, ~differ & (extra > 0), "row", "repeating an interval, dropped"),
+        (RepairKind.CONFLICTS, int(differ.sum()), differ, "interval", "with several values, the largest kept"),
     )
     repairs = tuple(
-        Repair(
-            kind=kind, count=count, detail=f"{count} {text} (first in row {columns.rows[starts[where.argmax()] + 1]})"
-        )
-        for kind, count, where, text in cases
+        Repair(kind=kind, count=count, detail=f"{_counted(count, noun)} {what} (first in row {rows[where.argmax()]})")
+        for kind, count, where, noun, what in cases
         if count
     )
     return slots[starts], largest, repairs
@@ -295,7 +289,7 @@ def _gaps(series: pd.Series[float], step: timedelta) -> Repairs:
     widest = int((ends - starts).argmax())
     longest = f"the longest of {len(starts)} starts at {iso(series.index[starts[widest]])}"
     lasts = (ends - starts)[widest].item() * step
-    detail = f"{count} of {len(series)} intervals hold no value and stay empty ({longest} and lasts {lasts})"
+    detail = f"{count} of {len(series)} intervals without a value, left empty ({longest} and lasts {lasts})"
     return (Repair(kind=RepairKind.GAPS, count=count, detail=detail),)
 
 
@@ -303,6 +297,10 @@ def _first(columns: Columns, stamps: Integers, positions: Integers) -> str:
     """Where the first of these records is, for a repair's detail."""
     position = int(positions[0])
     return f"first at {iso(EPOCH + timedelta(microseconds=int(stamps[position])))}, row {columns.rows[position]}"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _days(span: timedelta) -> str:
