@@ -11,18 +11,29 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from planner.base import utc
-from planner.errors import HistoryError, InputError, PlannerError
-from planner.forecasters import conformal, recent
-from planner.forecasters.base import LEVELS, Centre, Family, Floats, Grid, Ints, Outlook
-from planner.forecasters.grid import DAY, slot_grid, slot_length, slot_start, wall_slots
+from planner.errors import HistoryError, InputError
+from planner.forecasters import recent
+from planner.forecasters.base import LEVELS, Family, Outlook, Peaks
 from planner.forecasters.lastweek import LastWeek
-from planner.forecasters.prophet import ProphetFamily
+from planner.forecasters.prophet import FitError, ProphetFamily
 from planner.forecasters.seasonal import Seasonal
+from planner.forecasters.slots import DAY, slot_length, slot_peaks, slot_start, wall_slots
+from planner.forecasters.trial import Trial, attempt, average, loss
 from planner.history import History
 
-__all__ = ["LEVELS", "Backtest", "Champion", "Forecast", "ForecastSettings", "Score", "forecast"]
+__all__ = ["FORECASTERS", "LEVELS", "Backtest", "Champion", "Forecast", "ForecastSettings", "Score", "forecast"]
 
-SCORED = (0.5, 0.9, 0.95, 0.99)
+AUTO, MEAN = "auto", "mean"
+FORECASTERS = (AUTO, "lastweek", MEAN, "prophet", recent.NAME, "seasonal")
+"""Names that a person can pin."""
+MEAN_OF = {"seasonal": 2.0, "lastweek": 1.0}
+"""Weights of the quantile mean, which loses a little on the average and much less where the tide breaks."""
+MIN_CONTEST = 5
+"""Backtest days below which a winner is luck, so that the mean is taken."""
+POOL_DAYS = 28
+"""Earlier days that errors are learnt from."""
+MAX_LAG = timedelta(days=7)
+GROWTH_DAYS = 7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -53,7 +64,7 @@ class Forecast:
         return self.start + self.slot * len(self.values)
 
     def quantile(self, level: float) -> NDArray[np.float64]:
-        """The quantile at `level` of each slot, linear between the levels that are held."""
+        """Take the quantile at `level` of each slot, linear between the levels that are held."""
         if not self.levels[0] <= level <= self.levels[-1]:
             raise ValueError(f"level {level} is outside {self.levels[0]} to {self.levels[-1]}")
         right = int(np.searchsorted(self.levels, level))
@@ -105,6 +116,22 @@ class ForecastSettings:
     backtest_days: int = 14
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Problem:
+    """The slot peaks and what is to be forecast from them: from now first, then from each earlier day."""
+
+    start: datetime
+    slot: timedelta
+    slots: int
+    peaks: Peaks
+    outlooks: tuple[Outlook, ...]
+
+    @property
+    def days(self) -> float:
+        """Days of history that are known."""
+        return self.outlooks[0].known / self.peaks.per_day
+
+
 def forecast(
     history: History,
     *,
@@ -113,99 +140,119 @@ def forecast(
     settings: ForecastSettings,
     progress: Callable[[str], None] | None = None,
 ) -> Champion:
-    """The champion's forecast from the slot that contains `now` to the horizon, with its backtests."""
+    """Forecast the slot peaks from the slot that contains `now`, by the forecaster that did best on the own past.
+
+    Each forecaster is tried from the same time of day on earlier days, with the same delay of its data. Raises
+    InputError for a forecaster that doesn't exist, HistoryError for a history that it can't work from.
+    """
+    if settings.forecaster not in FORECASTERS:
+        message = f"there is no forecaster {settings.forecaster!r}"
+        raise InputError(message, remedy=f"Choose one of {', '.join(FORECASTERS)}.")
+    if horizon <= timedelta(0):
+        raise InputError(f"the horizon of {horizon} is not positive", remedy="Ask for an hour or more, such as 24h.")
+    problem = _pose(history.until(now), utc(now), horizon, settings)
+    if settings.forecaster == recent.NAME:
+        return _last_resort(problem, (), "it is pinned")
+    trials, excuses = _try_all(problem, settings, progress or (lambda _: None))
+    scores = tuple(sorted(_scores(problem, trials, excuses), key=lambda s: s.forecaster))
+    if settings.forecaster in trials:
+        return _champion(problem, trials[settings.forecaster], settings.forecaster, scores, "it is pinned")
+    if settings.forecaster != AUTO:
+        excuse = next(excuses[name] for name in (settings.forecaster, *MEAN_OF) if name in excuses)
+        remedy = "Give a longer history, or set the forecaster to auto."
+        raise HistoryError(f"the forecaster {settings.forecaster} can't be used: {excuse}", remedy=remedy)
+    if not trials:
+        return _last_resort(problem, scores, f"{problem.days * 24:.1f} hours of history hold no repeated day")
+    name, why = _choose(scores)
+    return _champion(problem, trials[name], name, scores, why)
+
+
+def _pose(history: History, now: datetime, horizon: timedelta, settings: ForecastSettings) -> _Problem:
+    """Lay out the slots; an earlier day is posed where at least most of a day was known before it."""
+    if now - history.end > MAX_LAG:
+        message = f"the history ends {(now - history.end) / DAY:.1f} days before now"
+        raise HistoryError(message, remedy=f"Give a history that ends less than {MAX_LAG.days} days before now.")
     slot = slot_length(history.step)
-    start = slot_start(utc(now), slot)
-    grid = slot_grid(history, slot, settings.time_zone)
-    say = progress or (lambda _: None)
+    start = slot_start(now, slot)
+    peaks = slot_peaks(history, slot, settings.time_zone)
+    slots = -(-(now + horizon - start) // slot)
 
-    def outlook(origin: datetime, length: timedelta, lag: int) -> Outlook:
-        index = pd.date_range(origin, periods=-(-length // slot), freq=slot)
-        targets = wall_slots(index, slot, settings.time_zone) - grid.first
-        return Outlook(targets=targets, known=min(int(targets[0]) - lag, grid.peaks.size))
+    def outlook(origin: datetime, length: int, lag: int) -> Outlook:
+        index = pd.date_range(origin, periods=max(length, peaks.per_day), freq=slot)
+        targets = wall_slots(index, slot, settings.time_zone) - peaks.first
+        return Outlook(targets=targets, known=min(int(targets[0]) - lag, peaks.values.size))
 
-    first = outlook(start, horizon, 0)
-    lag = max(int(first.targets[0]) - grid.peaks.size, 0)
-    days = int(np.isfinite(grid.peaks[: first.known]).sum()) / grid.per_day
-    if not days:
-        raise HistoryError("the history holds no value", remedy="wait for data or give a longer history")
-    span = first.known / grid.per_day
-    families: list[Family] = [LastWeek(), Seasonal(), ProphetFamily(country=settings.country, seed=settings.seed)]
-    names = ["auto", recent.NAME, *(f.name for f in families)]
-    if settings.forecaster not in names:
-        raise InputError(f"no forecaster is called {settings.forecaster!r}", remedy=f"choose one of {', '.join(names)}")
-    past = [outlook(start - DAY * k, DAY, lag) for k in range(1, 2 * settings.backtest_days + 1)]
-    past = [o for o in past if o.known >= grid.per_day]
-    pinned = settings.forecaster != "auto"
-    scores: list[Score] = []
-    results: dict[str, tuple[Floats, list[Floats]]] = {}
+    first = outlook(start, slots, 0)
+    lag = int(first.targets[0]) - first.known
+    length = min(slots, GROWTH_DAYS * peaks.per_day)
+    past = (outlook(start - DAY * day, length, lag) for day in range(1, max(POOL_DAYS, settings.backtest_days + 1) + 1))
+    usable = tuple(o for o in past if o.known >= 0.75 * peaks.per_day)
+    return _Problem(start=start, slot=slot, slots=slots, peaks=peaks, outlooks=(first, *usable))
+
+
+def _try_all(
+    problem: _Problem, settings: ForecastSettings, progress: Callable[[str], None]
+) -> tuple[dict[str, Trial], dict[str, str]]:
+    """Every family that was asked for, on trial, and the excuses of those that can't take part."""
+    families: tuple[Family, ...] = (LastWeek(), Seasonal(), ProphetFamily(country=settings.country, seed=settings.seed))
+    wanted = {AUTO: {f.name for f in families}, MEAN: set(MEAN_OF)}.get(settings.forecaster, {settings.forecaster})
+    trials: dict[str, Trial] = {}
+    excuses: dict[str, str] = {}
     for family in families:
-        if pinned and family.name != settings.forecaster:
+        if family.name not in wanted:
             continue
-        excuse = family.excuse(span)
-        if not excuse:
-            say(f"forecasting with {family.name}")
-            try:
-                results[family.name] = _run(family, grid, first, past, settings.backtest_days)
-            except PlannerError as error:
-                if pinned:
-                    raise
-                excuse = error.message
-        elif pinned:
-            raise HistoryError(f"{family.name} {excuse}", remedy="give a longer history or use forecaster: auto")
-        if excuse:
-            scores.append(Score(forecaster=family.name, origins=0, wql=float("nan"), coverage99=float("nan"), excuse=excuse))
+        if len(problem.outlooks) < 2 or problem.days < 0.9 * family.needs_days:
+            excuses[family.name] = f"needs {family.needs_days:.0f} days, has {problem.days:.1f}"
             continue
-        scores.append(_score(family.name, results[family.name][1], grid, past))
-    back: list[Floats]
-    if not results:
-        values, back, name = recent.quantiles(grid, first), [], recent.NAME
-        reason = f"recent: with {span:.1f} days of history it never asks for less than what runs now"
-    else:
-        ranked = sorted((s for s in scores if not s.excuse), key=lambda s: (np.nan_to_num(s.wql, nan=9e9), s.forecaster))
-        name = ranked[0].forecaster
-        values, back = results[name]
-        reason = f"{name}: lowest loss on {ranked[0].origins} past days"
-
-    def made(origin: datetime, v: Floats) -> Forecast:
-        return Forecast(start=origin, slot=slot, levels=LEVELS, values=v, forecaster=name)
-
-    backtests = tuple(
-        Backtest(origin=start - DAY * (k + 1), forecast=made(start - DAY * (k + 1), v)) for k, v in reversed(list(enumerate(back)))
-    )
-    return Champion(forecast=made(start, values), backtests=backtests, scores=tuple(scores), reason=reason)
+        progress(f"trying {family.name} on {len(problem.outlooks) - 1} past days")
+        try:
+            trials[family.name] = attempt(family, problem.peaks, problem.outlooks, settings.backtest_days)
+        except FitError as error:
+            excuses[family.name] = error.message
+    if set(MEAN_OF) <= set(trials):
+        trials[MEAN] = average([(trials[name], weight) for name, weight in MEAN_OF.items()])
+    return trials, excuses
 
 
-def _truth(grid: Grid, targets: Ints) -> Floats:
-    inside = (targets >= 0) & (targets < grid.peaks.size)
-    return np.where(inside, grid.peaks[np.where(inside, targets, 0)], np.nan)
-
-
-def _run(family: Family, grid: Grid, first: Outlook, past: list[Outlook], days: int) -> tuple[Floats, list[Floats]]:
-    centres = family.centres(grid, [first, *past])
-    pairs: list[tuple[Centre, Floats]] = [
-        (c, np.sqrt(_truth(grid, o.targets))) for c, o in zip(centres[1:], past, strict=True)
+def _scores(problem: _Problem, trials: dict[str, Trial], excuses: dict[str, str]) -> list[Score]:
+    """Scores over the days that all on trial have in common."""
+    nothing = float("nan")
+    scores = [
+        Score(forecaster=name, origins=0, wql=nothing, coverage99=nothing, excuse=excuse)
+        for name, excuse in excuses.items()
     ]
-    values = conformal.quantiles(centres[0], pairs)
-    back = [conformal.quantiles(centres[1 + k], pairs[k + 1 :]) for k in range(min(days, len(past) - 1))]
-    return values, back
+    shared = min((len(trial.past) for trial in trials.values()), default=0)
+    for name, trial in trials.items():
+        wql, covered = loss(Trial(now=trial.now, past=trial.past[:shared]), problem.peaks, problem.outlooks)
+        scores.append(Score(forecaster=name, origins=shared, wql=wql, coverage99=covered, excuse=""))
+    return scores
 
 
-def _score(name: str, back: list[Floats], grid: Grid, past: list[Outlook]) -> Score:
-    loss = weight = covered = count = 0.0
-    for values, outlook in zip(back, past, strict=False):
-        truth = _truth(grid, outlook.targets)
-        ok = np.isfinite(truth)
-        for level in SCORED:
-            error = truth[ok] - values[ok, LEVELS.index(level)]
-            loss += 2 * np.maximum(level * error, (level - 1) * error).sum() / len(SCORED)
-        weight += np.abs(truth[ok]).sum()
-        covered += (truth[ok] <= values[ok, LEVELS.index(0.99)]).sum()
-        count += ok.sum()
-    return Score(
-        forecaster=name,
-        origins=len(back),
-        wql=float(loss / weight) if weight else 0.0,
-        coverage99=float(covered / count) if count else float("nan"),
-        excuse="",
+def _choose(scores: tuple[Score, ...]) -> tuple[str, str]:
+    """Name of the champion, and why."""
+    able = [s for s in scores if not s.excuse]
+    best = min(able, key=lambda s: (s.wql, s.forecaster))
+    if best.origins < MIN_CONTEST:
+        return MEAN, f"{best.origins} past days are too few to choose by, so the forecasters are averaged"
+    others = ", ".join(f"{s.forecaster} {s.wql:.3f}" for s in sorted(able, key=lambda s: s.wql) if s is not best)
+    return best.forecaster, f"it lost least over {best.origins} past days ({best.wql:.3f}; {others})"
+
+
+def _champion(problem: _Problem, trial: Trial, name: str, scores: tuple[Score, ...], why: str) -> Champion:
+    def made(origin: datetime, values: NDArray[np.float64]) -> Forecast:
+        return Forecast(start=origin, slot=problem.slot, levels=LEVELS, values=values, forecaster=name)
+
+    origins = [problem.start - DAY * (day + 1) for day in range(len(trial.past))]
+    backtests = [Backtest(origin=o, forecast=made(o, v)) for o, v in zip(origins, trial.past, strict=True)]
+    values = trial.now[: problem.slots]
+    return Champion(
+        forecast=made(problem.start, values),
+        backtests=tuple(reversed(backtests)),
+        scores=scores,
+        reason=f"{name}: {why}",
     )
+
+
+def _last_resort(problem: _Problem, scores: tuple[Score, ...], why: str) -> Champion:
+    trial = Trial(now=recent.quantiles(problem.peaks, problem.outlooks[0]), past=())
+    return _champion(problem, trial, recent.NAME, scores, f"{why}; it never asks for less than what ran last")

@@ -1,9 +1,9 @@
-"""What forecasters share: the levels, the grid of slot peaks, and what a family is asked for.
+"""What forecasters share: the levels, the slot peaks, and what a family is asked for.
 
-A family only says where the centre of the peaks will lie; `conformal` turns centres into quantiles from the errors
-that the same family made on the function's own past. Families work on the square root of the peak: arrivals make
-counts whose spread grows like the root of their mean, and the root makes that spread constant (Bartlett 1936, "The
-square root transformation in analysis of variance"), without the explosions of a logarithm near zero.
+A family only says where the peaks will lie and how its errors compare from slot to slot; `conformal` makes quantiles
+of that from the errors that the same family made on the function's own past. Families work on the square root of the
+peak: requests that arrive independently leave a Poisson number in flight, and the root makes its spread constant
+(Bartlett 1936, "The square root transformation in the analysis of variance") without a logarithm's trouble near zero.
 """
 
 from __future__ import annotations
@@ -19,22 +19,23 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 LEVELS: tuple[float, ...] = (0.05, 0.1, 0.25, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
+SATURDAY = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Grid:
+class Peaks:
     """Peak concurrency a slot, on the local wall clock, oldest first."""
 
-    peaks: Floats
+    values: Floats
     """NaN where unknown."""
     first: int
     """Number of the first slot, counted from the wall clock's 1970-01-01T00:00."""
     per_day: int
 
-    @property
-    def roots(self) -> Floats:
-        """Square roots of the peaks."""
-        return np.sqrt(self.peaks)
+    def at(self, slots: Ints) -> Floats:
+        """Look up these slots, counted from the first; NaN outside what is held."""
+        held = (slots >= 0) & (slots < self.values.size)
+        return np.where(held, self.values[np.where(held, slots, 0)], np.nan)
 
     def weekday(self, slots: Ints) -> Ints:
         """0 is Monday; 1970-01-01 was a Thursday."""
@@ -43,7 +44,7 @@ class Grid:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Outlook:
-    """One forecast to make: the slots wanted, and the first slot of which nothing is known yet."""
+    """One forecast to make: the slots wanted, at least a day of them, and the first slot that is not known yet."""
 
     targets: Ints
     known: int
@@ -51,7 +52,7 @@ class Outlook:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Centre:
-    """Where a family expects the roots of the peaks, and how wide it expects their errors to be, slot by slot."""
+    """Where a family expects the roots of the peaks, and how wide their errors are, relative to other slots."""
 
     roots: Floats
     width: Floats
@@ -64,8 +65,9 @@ class Family(Protocol):
     def name(self) -> str:
         """What a person pins it by."""
 
-    def excuse(self, days: float) -> str:
-        """Why it can't work from so many days of history, or nothing."""
+    @property
+    def needs_days(self) -> float:
+        """Days of history below which it is not asked."""
 
-    def centres(self, grid: Grid, outlooks: Sequence[Outlook]) -> list[Centre]:
-        """One centre an outlook, newest outlook first; no centre depends on a slot at or after its `known`."""
+    def centres(self, peaks: Peaks, outlooks: Sequence[Outlook]) -> list[Centre]:
+        """One centre an outlook, newest outlook first; none depends on a slot at or after its own `known`."""

@@ -2,32 +2,86 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from statistics import NormalDist
+
 import numpy as np
 
-from planner.forecasters.base import LEVELS, Centre, Floats
+from planner.forecasters.base import LEVELS, Centre, Floats, Outlook, Peaks
+
+HALF_LIFE_DAYS = 14.0
+REACH_HOURS = 1.0
+POOLING = 1 / 8
+"""Weight of the whole day's spread in a slot's own, in days of evidence."""
+INFLATION = 0.75
+LONGEST_GROWTH = 3.0
 
 
-def quantiles(centre: Centre, past: list[tuple[Centre, Floats]]) -> Floats:
-    """Peaks at each level, slots x levels, from past centres and the roots that came true."""
-    errors = np.array([(truth - c.roots) for c, truth in past])
-    width = spread(errors, centre.roots.size)
-    scaled = errors / width[: errors.shape[1]]
-    pooled = np.sort(scaled[np.isfinite(scaled)])
-    shape = np.quantile(pooled, LEVELS) if pooled.size else np.zeros(len(LEVELS))
-    days = max(len(past), 1)
-    shape = np.where(shape > 0, shape * (1 + 1 / days), shape)
-    roots = centre.roots[:, None] + width[:, None] * shape
-    return np.maximum.accumulate(np.maximum(roots, 0) ** 2, axis=1)
+def calibrate(peaks: Peaks, outlooks: Sequence[Outlook], centres: Sequence[Centre], wanted: int) -> list[Floats]:
+    """Peaks at each level, slots x levels, for the newest `wanted` outlooks, each from errors known in its time."""
+    size = min(c.roots.size for c in centres)
+    targets = np.array([o.targets[:size] for o in outlooks])
+    roots = np.array([c.roots[:size] for c in centres])
+    width = np.array([c.width[:size] for c in centres])
+    errors = (np.sqrt(peaks.at(targets)) - roots) / width
+    return [
+        quantiles(c, np.where(targets[i + 1 :] < o.known, errors[i + 1 :], np.nan), peaks.per_day)
+        for i, (o, c) in enumerate(zip(outlooks[:wanted], centres, strict=False))
+    ]
 
 
-def spread(errors: Floats, size: int) -> Floats:
-    """Mean absolute error around each slot, mixed with the mean over the day."""
-    total = np.nanmean(np.abs(errors)) if np.isfinite(errors).any() else 1.0
-    per_slot = np.nan_to_num(np.nansum(np.abs(errors), axis=0))
-    count = np.isfinite(errors).sum(axis=0)
-    reach = np.ones(2 * max(errors.shape[1] // 16, 1) + 1)
-    wide = np.concatenate([per_slot, per_slot, per_slot]), np.concatenate([count, count, count])
-    n = errors.shape[1]
-    s, c = (np.convolve(w, reach, mode="same")[n : 2 * n] for w in wide)
-    local = (s + total * n / 8) / (c + n / 8)
-    return np.resize(np.maximum(local, 0.05), size)
+def quantiles(centre: Centre, errors: Floats, per_day: int) -> Floats:
+    """Peaks at each level from past errors, newest day first, in units of the centre's width.
+
+    The errors of a slot's neighbourhood give its spread, all errors in units of their spread give the shape of the
+    tails, recent days counting most. The upper half is stretched by 1 + 0.75 / days of evidence: errors of one day
+    hang together, so that n days hold little more than n draws, and the highest of n draws leaves 1 / (n + 1) above.
+    """
+    day = errors[:, :per_day]
+    weights = np.isfinite(day) * 2.0 ** (-np.arange(len(day)) / HALF_LIFE_DAYS)[:, None]
+    evidence = weights.sum() / per_day
+    if not evidence:
+        arrivals = np.array(
+            [NormalDist().inv_cdf(level) / 2 for level in LEVELS]
+        )  # a Poisson number's root deviates by 1/2
+        return np.asarray(np.maximum(centre.roots[:, None] + arrivals, 0) ** 2)
+    spread = _spread(np.nan_to_num(np.abs(day)), weights)
+    shape = _weighted_quantiles(np.nan_to_num(day) / spread, weights)
+    shape = np.where(shape > 0, shape * (1 + INFLATION / max(evidence, 1.0)), shape)
+    scale = np.resize(spread, centre.roots.size) * _growth(errors, per_day, centre.roots.size) * centre.width
+    roots = np.maximum(centre.roots[:, None] + scale[:, None] * shape, 0)
+    return np.asarray(np.maximum.accumulate(roots**2, axis=1))
+
+
+def _spread(size: Floats, weights: Floats) -> Floats:
+    """Mean absolute error around each slot, drawn towards the mean over the day."""
+    per_day = size.shape[1]
+    reach = int(REACH_HOURS * per_day / 24)
+    total = (size * weights).sum() / weights.sum()
+    sums = np.array([(size * weights).sum(axis=0), weights.sum(axis=0)])
+    lost, count = np.sum([np.roll(sums, slots, axis=1) for slots in range(-reach, reach + 1)], axis=0)
+    prior = POOLING * weights.sum()
+    return np.asarray(np.maximum((lost + total * prior) / (count + prior), 1e-9))
+
+
+def _weighted_quantiles(values: Floats, weights: Floats) -> Floats:
+    """Quantiles at LEVELS, each value standing in the middle of its own weight."""
+    held = weights > 0
+    order = np.argsort(values[held], kind="stable")
+    weight = weights[held][order]
+    return np.interp(LEVELS, (np.cumsum(weight) - weight / 2) / weight.sum(), values[held][order])
+
+
+def _growth(errors: Floats, per_day: int, size: int) -> Floats:
+    """How much wider errors are on later days of a horizon than on its first, never falling.
+
+    A day without evidence grows on from the day before it as the root of its number, as sums of shocks do.
+    """
+    factors = [1.0]
+    for day in range(1, -(-size // per_day)):
+        later = errors[:, day * per_day : (day + 1) * per_day]
+        both = np.isfinite(later) & np.isfinite(errors[:, : later.shape[1]])
+        first = np.abs(errors[:, : later.shape[1]][both]).sum()
+        seen = np.abs(later[both]).sum() / first if first else factors[-1] * np.sqrt((day + 1) / day)
+        factors.append(float(np.clip(seen, factors[-1], LONGEST_GROWTH)))
+    return np.repeat(factors, per_day)[:size]

@@ -13,87 +13,118 @@ import numpy as np
 import pandas as pd
 
 from planner.errors import PlannerError
-from planner.forecasters.base import Centre, Floats, Grid, Ints, Outlook
+from planner.forecasters.base import SATURDAY, Centre, Floats, Ints, Outlook, Peaks
+from planner.forecasters.level import Shift, level
 
 if TYPE_CHECKING:
     from prophet import Prophet
 
-FITS = 4
-"""Fits on the past; each serves the origins up to the next, as kept fits would."""
+FITS = 5
+"""Fits on the past. Each serves the days up to the next one, as a kept fit would."""
+FIT_DAYS = 28
+SAMPLES = 200
+WIDTH_80 = 2.563
+"""Deviations of a normal distribution between its 0.1 and 0.9 quantiles."""
+SHIFT = Shift(24, 0.5, 0.5, 12)
+LOGGERS = ("prophet", "prophet.plot", "prophet.models", "cmdstanpy")
+
+
+class FitError(PlannerError):
+    """Prophet could not be fitted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProphetFamily:
-    """Prophet with log1p and weekday and weekend shapes, its intervals calibrated like any other family's."""
+    """Prophet on log1p, weekdays and weekends apart; the width of its samples is calibrated like any other."""
 
     country: str | None
     seed: int
+
     @property
     def name(self) -> str:
         """What a person pins it by."""
         return "prophet"
 
-    def excuse(self, days: float) -> str:
-        """From two days on."""
-        return "" if days >= 2 else f"needs 2 days, has {days:.1f}"
+    @property
+    def needs_days(self) -> float:
+        """Two tides."""
+        return 2.0
 
-    def centres(self, grid: Grid, outlooks: Sequence[Outlook]) -> list[Centre]:
-        """One centre an outlook; a fit serves the origins of the days after it."""
-        every = max(1, -(-(len(outlooks) - 1) // FITS))
-        groups = [outlooks[:1]] + [outlooks[i : i + every] for i in range(1, len(outlooks), every)]
+    def centres(self, peaks: Peaks, outlooks: Sequence[Outlook]) -> list[Centre]:
+        """One centre an outlook, fewer where a fit on older days fails."""
+        every = max(-(-(len(outlooks) - 1) // FITS), 1)
+        groups = [outlooks[:1], *(outlooks[i : i + every] for i in range(1, len(outlooks), every))]
         found: list[Centre] = []
-        for group in groups:
-            with _quiet(self.seed):
-                model = _fit(grid, min(o.known for o in group), self.country)
-                found += [_predict(model, grid, o.targets) for o in group]
+        with _quiet(self.seed):
+            for group in groups:
+                try:
+                    model = _fit(peaks, min(o.known for o in group), self.country)
+                except FitError:
+                    if not found:
+                        raise
+                    break
+                found += [_predict(model, peaks, o) for o in group]
         return found
 
 
-def _fit(grid: Grid, known: int, country: str | None) -> Prophet:
-    from prophet import Prophet
+def _fit(peaks: Peaks, known: int, country: str | None) -> Prophet:
+    from prophet import Prophet  # noqa: PLC0415  # costs more than a second, and only who asks for it should pay
 
-    frame = pd.DataFrame({"ds": _wall(grid, np.arange(known)), "y": np.log1p(grid.peaks[:known])}).dropna()
-    model = Prophet(
-        growth="linear",
-        daily_seasonality=10,
-        weekly_seasonality=3 if known >= 14 * grid.per_day else False,
-        yearly_seasonality=False,
-        uncertainty_samples=200,
-    )
+    slots = np.arange(max(known - FIT_DAYS * peaks.per_day, 0), known)
+    frame = _frame(peaks, slots).assign(y=np.log1p(peaks.at(slots))).dropna()
+    off = {"daily_seasonality": False, "weekly_seasonality": False, "yearly_seasonality": False}
+    model = Prophet(**off, uncertainty_samples=SAMPLES)
+    if frame["weekend"].nunique() > 1:
+        model.add_seasonality("weekday", period=1, fourier_order=8, condition_name="weekday")
+        model.add_seasonality("weekend", period=1, fourier_order=8, condition_name="weekend")
+    else:
+        model.add_seasonality("daily", period=1, fourier_order=8)
+    if frame["ds"].max() - frame["ds"].min() >= pd.Timedelta(days=13):
+        model.add_seasonality("weekly", period=7, fourier_order=3)
     if country:
         model.add_country_holidays(country)
     try:
         return model.fit(frame)
     except (RuntimeError, ValueError) as error:
-        raise PlannerError(f"Prophet could not be fitted: {error}", remedy="use forecaster: auto or seasonal") from error
+        message = str(error).splitlines()[0] if str(error) else type(error).__name__
+        remedy = "Set the forecaster to auto or seasonal."
+        raise FitError(f"Prophet could not be fitted: {message}", remedy=remedy) from error
 
 
-def _predict(model: Prophet, grid: Grid, targets: Ints) -> Centre:
-    samples = model.predictive_samples(pd.DataFrame({"ds": _wall(grid, targets)}))["yhat"]
-    roots: Floats = np.sqrt(np.maximum(np.expm1(np.minimum(samples, 50.0)), 0))
+def _predict(model: Prophet, peaks: Peaks, outlook: Outlook) -> Centre:
+    recent = np.arange(outlook.known - peaks.per_day, outlook.known)
+    samples = model.predictive_samples(_frame(peaks, np.concatenate([recent, outlook.targets])))["yhat"]
+    roots: Floats = np.sqrt(np.maximum(np.expm1(np.minimum(samples, 30.0)), 0))
     low, middle, high = np.quantile(roots, (0.1, 0.5, 0.9), axis=1)
-    return Centre(roots=middle, width=np.maximum((high - low) / 2.56, 0.05))
+    expected, wanted = middle[: recent.size], middle[recent.size :]
+    ahead = (outlook.targets - outlook.known + 1) * 24 / peaks.per_day
+    moved = wanted * level(SHIFT, np.sqrt(peaks.at(recent)), expected, float(expected.mean()), ahead)
+    width = ((high - low) / WIDTH_80)[recent.size :]
+    return Centre(roots=moved, width=np.maximum(width, 0.05 * max(float(width.mean()), 1e-6)))
 
 
-def _wall(grid: Grid, slots: Ints) -> pd.DatetimeIndex:
-    seconds = 86_400 // grid.per_day
-    return pd.DatetimeIndex(pd.to_datetime((slots + grid.first) * seconds, unit="s"))
+def _frame(peaks: Peaks, slots: Ints) -> pd.DataFrame:
+    """Lay out what Prophet calls a frame: wall-clock times and day classes."""
+    seconds = 86_400 // peaks.per_day
+    weekend = peaks.weekday(slots) >= SATURDAY
+    times = pd.to_datetime((slots + peaks.first) * seconds, unit="s")
+    return pd.DataFrame({"ds": times, "weekend": weekend, "weekday": ~weekend})
 
 
 @contextmanager
 def _quiet(seed: int) -> Iterator[None]:
-    """Prophet draws from numpy's global generator and logs through two loggers: seed and silence both, then restore."""
-    state = np.random.get_state()  # noqa: NPY002
-    loggers = [logging.getLogger(n) for n in ("prophet", "prophet.plot", "cmdstanpy")]
-    before = [(x, x.disabled) for x in loggers]
+    """Prophet draws from numpy's global generator and talks through loggers: seed and hush them, then restore."""
+    state = np.random.get_state()
+    loggers = [logging.getLogger(name) for name in LOGGERS]
+    before = [logger.disabled for logger in loggers]
     try:
-        for x in loggers:
-            x.disabled = True
-        np.random.seed(seed)  # noqa: NPY002
+        for logger in loggers:
+            logger.disabled = True
+        np.random.seed(seed)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        np.random.set_state(state)  # noqa: NPY002
-        for x, disabled in before:
-            x.disabled = disabled
+        np.random.set_state(state)
+        for logger, disabled in zip(loggers, before, strict=True):
+            logger.disabled = disabled

@@ -1,23 +1,28 @@
-"""The last resort for hours of history."""
+"""The last resort for hours of history: what runs now, and upwards."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from planner.forecasters.base import LEVELS, Floats, Grid, Outlook
+from planner.forecasters.base import LEVELS, Floats, Outlook, Peaks
 
 NAME = "recent"
+WIDENING_HOURS = 6.0
 
 
-def quantiles(grid: Grid, outlook: Outlook) -> Floats:
-    """Peaks at each level, slots x levels: from what runs now upwards, wider as the horizon grows."""
-    past = grid.peaks[: outlook.known]
-    seen = past[np.isfinite(past)]
-    hour = max(grid.per_day // 24, 1)
-    now, most = seen[-hour:].max(), seen.max()
-    spread = max(np.sqrt(most) - np.sqrt(seen.min()), 1.0)
+def quantiles(peaks: Peaks, outlook: Outlook) -> Floats:
+    """Peaks at each level, slots x levels.
+
+    No level lies below the highest peak of the newest known hour. The levels above one half open over six hours up to
+    the distance that the peaks have covered so far: after an hour between 20 and 30, the highest level a quarter day
+    ahead is (sqrt(30) + 0.998 x (sqrt(30) - sqrt(20)))^2 = 41.4.
+    """
+    known = peaks.values[: outlook.known]
+    seen = known[np.isfinite(known)]
+    hour = max(peaks.per_day // 24, 1)
+    now = seen[-hour:].max()
+    reach = max(np.sqrt(seen.max()) - np.sqrt(seen.min()), 0.5)  # 0.5: the deviation of a Poisson number's root
     ahead = (outlook.targets - outlook.known + 1) / hour
-    reach = np.sqrt(np.minimum(ahead / 6, 1.0))[:, None]
-    up = np.maximum(np.array(LEVELS) - 0.5, 0) * 2
-    roots = np.sqrt(now) + spread * reach * up
-    return np.maximum.accumulate(np.maximum(roots**2, now), axis=1)
+    opened = np.sqrt(np.minimum(ahead / WIDENING_HOURS, 1.0))[:, None]
+    above = np.maximum(np.array(LEVELS) - 0.5, 0) * 2
+    return np.asarray((np.sqrt(now) + reach * opened * above) ** 2)

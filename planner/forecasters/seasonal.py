@@ -1,67 +1,122 @@
-"""Seasonal quantiles: earlier days at the same time, moved to the level of the last hours. Needs no fitting."""
+"""Seasonal quantiles: earlier days at the same time, moved to the level of the last hours. Needs no fitting.
+
+A few profiles (which earlier days count) times a few shifts (how far the last hours move them) make the members; the
+centre is their mean, weighted by how well each did on the function's own past days.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from planner.forecasters.base import Centre, Floats, Grid, Ints, Outlook
+from planner.forecasters.base import SATURDAY, Centre, Floats, Ints, Outlook, Peaks
+from planner.forecasters.level import Shift, level
 
-HALF_LIFE_DAYS = 14.0
+SHARPNESS = 12.0
+ERROR_HALF_LIFE_DAYS = 7.0
+PRIOR_DAYS = 1.0
+SMOOTHING_HOURS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Weights of an earlier day at the same time: by its weekday, and halved every `half_life` days."""
+
+    like: float
+    """Another weekday for a weekday, the other weekend day for a weekend day; the same weekday counts 1."""
+    unlike: float
+    half_life: float
+
+
+PROFILES = (Profile(1.0, 1.0, 3.0), Profile(0.2, 0.02, 28.0), Profile(0.02, 1e-6, 10.0))
+SHIFTS = (Shift(24, 0.5, 0.5, 12), Shift(24, 0.0, 0.2, 12), Shift(24, 0.8, 0.8, 12), Shift(6, 0.7, 0.5, 8))
 
 
 class Seasonal:
-    """Weighted mean of the same time on earlier days, like days counting most."""
+    """Earlier days at the same time, moved to the level of the last hours."""
 
     name = "seasonal"
+    needs_days = 2.0
 
-    def excuse(self, days: float) -> str:
-        """From two days on."""
-        return "" if days >= 2 else f"needs 2 days, has {days:.1f}"
-
-    def centres(self, grid: Grid, outlooks: Sequence[Outlook]) -> list[Centre]:
-        """One centre an outlook."""
-        return [_centre(grid, o) for o in outlooks]
-
-
-def _centre(grid: Grid, outlook: Outlook) -> Centre:
-    hours = grid.per_day / 24
-    recent = np.arange(outlook.known - grid.per_day, outlook.known)
-    both = profile(grid, np.concatenate([recent, outlook.targets]), outlook.known)
-    expected, wanted = both[: recent.size], both[recent.size :]
-    seen = np.where(recent >= 0, grid.roots[np.maximum(recent, 0)], np.nan)
-    error = seen - expected
-    ahead = (outlook.targets - outlook.known) / hours
-    age = (outlook.known - 1 - recent) / hours
-    short, day = _mean(error, 2 ** (-age / 1.5)), _mean(error, np.ones_like(age))
-    moved = wanted + 0.5 * day + 0.5 * (short - 0.5 * day) * np.exp(-ahead / 6)
-    roots = np.maximum(moved, 0)
-    return Centre(roots=roots, width=np.ones_like(roots))
+    def centres(self, peaks: Peaks, outlooks: Sequence[Outlook]) -> list[Centre]:
+        """One centre an outlook, from members weighted by their errors before it."""
+        members = [_members(peaks, o) for o in outlooks]
+        day = peaks.per_day
+        targets = np.array([o.targets[:day] for o in outlooks])
+        truth = np.sqrt(peaks.at(targets))
+        errors = np.abs(truth[:, None] - np.array([m[:, :day] for m in members]))
+        found = []
+        for i, (outlook, member) in enumerate(zip(outlooks, members, strict=True)):
+            visible = np.isfinite(truth[i + 1 :]) & (targets[i + 1 :] < outlook.known)
+            roots = _weights(errors[i + 1 :], visible) @ member
+            found.append(Centre(roots=roots, width=np.ones_like(roots)))
+        return found
 
 
-def _mean(values: Floats, weights: Floats) -> float:
-    ok = np.isfinite(values)
-    return float((values[ok] * weights[ok]).sum() / (weights[ok].sum() + 1e-9))
+def _weights(errors: Floats, visible: NDArray[np.bool_]) -> Floats:
+    """Weights of the members: mean absolute error to the power of -12, recent days counting most.
+
+    The power lets the better half of the members share the work and the rest drop out: an error of 1.1 against 1.0
+    weighs 0.32, one of 1.5 weighs 0.008.
+    """
+    counts = visible.sum(axis=1)
+    recent = 2.0 ** (-np.arange(len(errors)) / ERROR_HALF_LIFE_DAYS) * (counts > 0)
+    mean = np.where(visible[:, None], errors, 0).sum(axis=2) / np.maximum(counts, 1)[:, None]
+    total = recent @ mean
+    if not total.sum():
+        return np.full(errors.shape[1], 1 / errors.shape[1])
+    loss = total + PRIOR_DAYS * total.mean() / recent.sum()
+    weights = (loss / loss.min()) ** -SHARPNESS
+    return np.asarray(weights / weights.sum())
 
 
-def profile(grid: Grid, targets: Ints, known: int) -> Floats:
-    """The weighted mean of the same time on earlier days, gaps filled from the neighbouring slots."""
-    days = max(1, -(-int(targets.max()) // grid.per_day))
+def _members(peaks: Peaks, outlook: Outlook) -> Floats:
+    """Roots of each profile under each shift, members x slots."""
+    begin = outlook.known - peaks.per_day
+    slots = np.arange(begin, int(outlook.targets.max()) + 1)
+    observed = np.sqrt(peaks.at(slots[: peaks.per_day]))
+    ahead = (outlook.targets - outlook.known + 1) * 24 / peaks.per_day
+    moved = []
+    for profile in _profiles(peaks, slots, outlook.known):
+        wanted, expected = profile[outlook.targets - begin], profile[: peaks.per_day]
+        moved += [wanted * level(s, observed, expected, float(profile.mean()), ahead) for s in SHIFTS]
+    return np.array(moved)
+
+
+def _profiles(peaks: Peaks, slots: Ints, known: int) -> Floats:
+    """Each profile over the slots: the weighted mean of the same time on earlier days, smoothed, gaps filled."""
+    days = max(int(slots[-1]) // peaks.per_day, 1)
     lags = np.arange(1, days + 1)
-    at = targets[:, None] - lags * grid.per_day
-    usable = (at >= 0) & (at < np.minimum(known, targets)[:, None])
-    values = grid.roots[np.where(usable, at, 0)]
-    usable &= np.isfinite(values)
-    there, here = grid.weekday(at), grid.weekday(targets)[:, None]
-    like = np.where(there == here, 1.0, np.where((there >= 5) == (here >= 5), 0.5, 0.1))
-    weights = usable * like * 2 ** (-lags / HALF_LIFE_DAYS)
-    total = weights.sum(axis=1)
-    mean = (weights * np.where(usable, values, 0)).sum(axis=1)
-    known_slots = total > 0
-    if not known_slots.any():
-        past = grid.roots[:known]
-        return np.full(targets.size, np.nanmean(past) if np.isfinite(past).any() else 0.0)
-    filled = np.where(known_slots, mean / np.where(known_slots, total, 1), 0)
-    position = np.arange(targets.size)
-    return np.asarray(np.interp(position, position[known_slots], filled[known_slots]))
+    at = slots[:, None] - lags * peaks.per_day
+    roots = np.sqrt(peaks.at(np.where(at < known, at, -1)))
+    held = np.isfinite(roots)
+    roots[~held] = 0
+    there, here = peaks.weekday(at), peaks.weekday(slots)[:, None]
+    same, alike = there == here, (there >= SATURDAY) == (here >= SATURDAY)
+    found = []
+    for profile in PROFILES:
+        kinship = np.where(same, 1.0, np.where(alike, profile.like, profile.unlike))
+        weights = held * kinship * 2.0 ** (-lags / profile.half_life)
+        total = weights.sum(axis=1)
+        found.append(_smooth(_fill((weights * roots).sum(axis=1), total, peaks, known), peaks.per_day))
+    return np.array(found)
+
+
+def _fill(sums: Floats, totals: Floats, peaks: Peaks, known: int) -> Floats:
+    """Weighted means; where no earlier day is known, between the neighbouring slots."""
+    held = totals > 0
+    if not held.any():
+        past = np.sqrt(peaks.values[:known])
+        return np.full(sums.size, np.nanmean(past) if np.isfinite(past).any() else 0.0)
+    position = np.arange(sums.size)
+    return np.asarray(np.interp(position, position[held], sums[held] / totals[held]))
+
+
+def _smooth(values: Floats, per_day: int) -> Floats:
+    """Triangular mean over half an hour to each side: few days hold much arrival noise."""
+    reach = int(SMOOTHING_HOURS * per_day / 24)
+    kernel = np.concatenate([np.arange(1, reach + 2), np.arange(reach, 0, -1)]) / (reach + 1) ** 2
+    return np.convolve(np.pad(values, reach, mode="edge"), kernel, mode="valid")

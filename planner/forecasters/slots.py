@@ -1,6 +1,6 @@
-"""From a history to slot peaks on the local wall clock.
+"""From a history to slot peaks on the local wall clock, and from instants to its slots.
 
-Days are compared at the same local time, so the grid is laid on the wall clock once, here; where clocks go back the
+Days are compared at the same local time, so the slots are laid on the wall clock once, here; where clocks go back the
 two slots of one name share the larger peak, where they go forward the missing hour is a gap.
 """
 
@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from planner.errors import HistoryError
-from planner.forecasters.base import Floats, Grid, Ints
+from planner.forecasters.base import Floats, Ints, Peaks
 from planner.history import History, Statistic
 
 DAY = timedelta(days=1)
@@ -23,11 +23,12 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def slot_length(step: timedelta) -> timedelta:
-    """The shortest slot that holds a whole step."""
+    """Choose the shortest slot that holds a whole step."""
     for slot in SLOTS:
         if step <= slot:
             return slot
-    raise HistoryError(f"the history's step of {step} is longer than a day", remedy="give a history by the hour or finer")
+    message = f"the history's step of {step} is longer than a day"
+    raise HistoryError(message, remedy="Give a history by the hour or finer.")
 
 
 def slot_start(moment: datetime, slot: timedelta) -> datetime:
@@ -36,32 +37,32 @@ def slot_start(moment: datetime, slot: timedelta) -> datetime:
 
 
 def wall_slots(index: pd.DatetimeIndex, slot: timedelta, zone: str) -> Ints:
-    """Number of the slot on the wall clock, of each instant."""
-    wall = index.tz_convert(ZoneInfo(zone)).tz_localize(None).as_unit("ns")
-    return wall.asi8 // (slot // timedelta(microseconds=1) * 1000)
+    """Number the slots on the wall clock that hold these instants."""
+    wall = index.tz_convert(ZoneInfo(zone)).tz_localize(None).as_unit("us")
+    return wall.asi8 // (slot // timedelta(microseconds=1))
 
 
 def interval_peaks(means: Floats, step: timedelta) -> Floats:
-    """Peak minute of an interval of which only the mean is known.
+    """Peak minute of intervals of which only the mean is known.
 
     Requests that arrive independently leave a Poisson number in flight, with variance equal to its mean (infinite
     servers, Eick, Massey and Whitt 1993, "The physics of the Mt/G/inf queue"), and the expected maximum of n normal
-    draws is at most sqrt(2 ln n) deviations above their mean (Boucheron, Lugosi and Massart 2013, theorem 2.5). So
-    the peak of n minutes with mean m is taken as m + sqrt(2 ln n x m): 40 over 15 minutes becomes
-    40 + sqrt(2 x 2.708 x 40) = 54.7.
+    draws is at most sqrt(2 ln n) deviations above their mean (Boucheron, Lugosi and Massart 2013, "Concentration
+    inequalities", theorem 2.5). So the peak of n minutes with mean m is taken as m + sqrt(2 ln n x m): 40 over 15
+    minutes becomes 40 + sqrt(2 x 2.708 x 40) = 54.7.
     """
     minutes = max(step / timedelta(minutes=1), 1.0)
     return np.asarray(means + np.sqrt(2 * np.log(minutes) * means))
 
 
-def slot_grid(history: History, slot: timedelta, zone: str) -> Grid:
+def slot_peaks(history: History, slot: timedelta, zone: str) -> Peaks:
     """Slot maxima of the newest eight weeks; a slot of which less than half was seen is unknown."""
-    series = history.series
-    newest = series.iloc[series.index.searchsorted(series.index[-1] - MAX_DAYS * DAY) :]
-    values: Floats = np.asarray(newest.to_numpy(), dtype=np.float64)
+    index = pd.DatetimeIndex(history.series.index)
+    newest = int(index.searchsorted(index[-1] - MAX_DAYS * DAY))
+    index = index[newest:]
+    values: Floats = np.asarray(history.series.to_numpy()[newest:], dtype=np.float64)
     if history.statistic is Statistic.MEAN:
         values = interval_peaks(values, history.step)
-    index = pd.DatetimeIndex(newest.index)
     begins = wall_slots(index, slot, zone)
     ends = wall_slots(index + history.step - timedelta(microseconds=1), slot, zone)
     first = int(begins.min())
@@ -71,4 +72,4 @@ def slot_grid(history: History, slot: timedelta, zone: str) -> Grid:
         np.fmax.at(peaks, slots - first, values)
         seen += np.bincount(slots - first, weights=np.isfinite(values), minlength=size) / 2
     peaks[seen * 2 < slot / history.step] = np.nan
-    return Grid(peaks=peaks, first=first, per_day=DAY // slot)
+    return Peaks(values=peaks, first=first, per_day=DAY // slot)
