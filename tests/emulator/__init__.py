@@ -1,0 +1,1 @@
+"""The emulator, through the official SDK over loopback, and its rules by themselves."""

@@ -1,0 +1,127 @@
+"""A put that was acknowledged is a put stored, whatever happens to the process."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from alibabacloud_fc20230330 import models
+from darabonba.exceptions import UnretryableException
+
+from planner.emulator import Emulator, FactorClock, Load, ManualClock, World
+from planner.emulator.models.operations import Call
+from tests.emulator.fc import ASR, NOON, client, policy
+
+_WORLD = World(functions=(ASR,))
+_SERVE = """
+import sys
+from pathlib import Path
+from planner.emulator import FunctionSpec, World, serve
+serve(World(functions=(FunctionSpec(name="asr", aliases=("prod",)),)),
+      database=Path(sys.argv[1]), port=int(sys.argv[2]))
+"""
+
+
+def _put(emulator: Emulator, body: object) -> None:
+    query = {"qualifier": "prod"}
+    emulator.call("PutProvisionConfig", Call(function_name="asr", query=query, body=body))
+
+
+def test_a_new_process_goes_on_where_the_file_stands(tmp_path: Path) -> None:
+    database = tmp_path / "fc.db"
+    tracker = policy(minCapacity=2)
+    body = {"defaultTarget": 2, "targetTrackingPolicies": [tracker], "alwaysAllocateGPU": False}
+
+    def history(*, restarts: bool) -> list[object]:
+        database.unlink(missing_ok=True)
+        emulator = Emulator(_WORLD, clock=ManualClock(NOON), database=database)
+        _put(emulator, body)
+        emulator.offer("asr", Load.constant(11), qualifier="prod")
+        found: list[object] = []
+        for _ in range(40):
+            emulator.advance(timedelta(seconds=25))
+            found.append(emulator.config("asr", "prod"))
+            if restarts:
+                emulator.close()
+                emulator = Emulator(_WORLD, clock=ManualClock(NOON), database=database)
+                assert emulator.config("asr", "prod") == found[-1]
+        emulator.close()
+        return found
+
+    assert history(restarts=True) == history(restarts=False)
+
+
+def test_a_delete_is_stored_and_a_config_of_an_unknown_alias_is_refused(tmp_path: Path) -> None:
+    database = tmp_path / "fc.db"
+    emulator = Emulator(_WORLD, clock=FactorClock(NOON, 1), database=database)
+    _put(emulator, {"defaultTarget": 1})
+    emulator.close()
+    with pytest.raises(ValueError, match="asr/prod"):
+        Emulator(World(functions=(replace(ASR, aliases=()),)), database=database)
+    emulator = Emulator(_WORLD, clock=FactorClock(NOON, 1), database=database)
+    emulator.call("DeleteProvisionConfig", Call(function_name="asr", query={"qualifier": "prod"}))
+    emulator.close()
+    emulator = Emulator(_WORLD, clock=FactorClock(NOON, 1), database=database)
+    assert emulator.config("asr", "prod") is None
+    emulator.close()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _start(database: Path, port: int) -> subprocess.Popen[bytes]:
+    process = subprocess.Popen([sys.executable, "-c", _SERVE, str(database), str(port)])  # noqa: S603
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return process
+        time.sleep(0.02)
+    message = "the emulator did not start"
+    raise AssertionError(message)
+
+
+@pytest.mark.parametrize("delay", [0.05, 0.15, 0.3])
+def test_kill_9_loses_no_acknowledged_put(tmp_path: Path, delay: float) -> None:
+    database, port = tmp_path / "fc.db", _free_port()
+    process = _start(database, port)
+    fc = client(f"127.0.0.1:{port}")
+    acknowledged = 0
+
+    def put_until_it_dies() -> None:
+        nonlocal acknowledged
+        for value in range(1, 10_000):
+            body = models.PutProvisionConfigInput(default_target=value)
+            try:
+                fc.put_provision_config(
+                    "asr", models.PutProvisionConfigRequest(qualifier="prod", body=body)
+                )
+            except UnretryableException:
+                return
+            acknowledged = value
+
+    writer = Thread(target=put_until_it_dies)
+    writer.start()
+    time.sleep(delay)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    writer.join()
+    process = _start(database, port)
+    try:
+        request = models.GetProvisionConfigRequest(qualifier="prod")
+        stored = fc.get_provision_config("asr", request).body.default_target
+        # The put in flight may have been stored without its answer having arrived.
+        assert stored in (acknowledged, acknowledged + 1)
+    finally:
+        process.terminate()
+        assert process.wait(5) in (0, -signal.SIGTERM)
