@@ -14,21 +14,23 @@ from planner.config.models import Document
 from planner.config.source import Fault, Path, Source
 from planner.config.words import nearest, show
 
-_KINDS = {
-    "string_type": "a text",
+_NUMBERS = {
     "int_type": "a whole number",
     "int_from_float": "a whole number",
     "float_type": "a number",
     "finite_number": "a finite number",
-    "bool_type": "true or false",
-    "tuple_type": "a list",
-    "model_type": "a section with keys",
-    "date_type": "a date, such as 2025-12-13",
+}
+_KINDS = {
+    "string_type": ("a text", "write a text"),
+    "bool_type": ("a switch", "write true or false"),
+    "tuple_type": ("a list", "begin each item with -"),
+    "model_type": ("a section", "write its keys below it, indented"),
+    "date_type": ("a date", "write one like 2025-12-13"),
 }
 _FIXED = {
-    "missing": "is missing; write it",
+    "missing": "is missing; add it",
+    "string_too_short": "is empty; write it",
     "too_short": "is empty; write at least one",
-    "string_too_short": "is empty; write it, or null for none",
 }
 
 
@@ -36,6 +38,8 @@ def translate(error: ValidationError, source: Source) -> Iterator[Fault]:
     """One fault an error; what a function has from `defaults` is told of `defaults`."""
     for item in error.errors(include_url=False):
         path = tuple(item["loc"])
+        if item["type"] == "too_short" and item["input"]:
+            continue  # pydantic counts the items that it accepted; what is wrong with the others is told anyway
         yield place(path, _words(item, path), source)
 
 
@@ -72,24 +76,27 @@ def _words(item: ErrorDetails, path: Path) -> str:
         case "too_long" | "string_too_long":
             return f"is too long; the most is {_limits(_field(path))['max_length']}"
         case _:
-            return _FIXED.get(kind) or _kind(value, _KINDS.get(kind, "what belongs here"))
+            return _FIXED.get(kind) or _kind(kind, value, path)
 
 
-def _kind(value: object, wanted: str) -> str:
+def _kind(kind: str, value: object, path: Path) -> str:
+    if kind in _NUMBERS:
+        wanted, remedy = _NUMBERS[kind], f"write {_range(_field(path))}"
+    else:
+        wanted, remedy = _KINDS[kind]
     if value is None:
-        return f"is empty; write {wanted} or remove the key"
-    quoted = (
-        f"; write '{show(value)}', in quotes" if wanted == "a text" and isinstance(value, bool | int | float) else ""
-    )
-    return f"{show(value)} is not {wanted}{quoted}"
+        return f"is empty; {remedy}, or remove the key"
+    if wanted == "a text" and isinstance(value, int | float):
+        remedy = f"write '{show(value)}', in quotes"
+    return f"{show(value)} is not {wanted}; {remedy}"
 
 
 def _unknown(path: Path) -> str:
     key, here = str(path[-1]), _keys(_section(path[:-1]))
-    if close := nearest(key, here):
-        return f"is not a key here; did you mean {close}?"
     if homes := [name for name, field in here.items() if key in _keys(_inner(field))]:
         return f"is not a key here; it belongs under {' or '.join(homes)}"
+    if close := nearest(key, here):
+        return f"is not a key here; did you mean {close}?"
     return f"is not a key here; the keys are {', '.join(here)}"
 
 

@@ -17,6 +17,9 @@ from planner.config.durations import HOW, PATTERN, format_duration, parse_durati
 from planner.config.words import nearest, show
 from planner.provision import MetricType
 
+SAMPLE = "sample:"
+"""Prefix of the name of a bundled history."""
+
 _NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_-]{0,127}$")
 _ALIAS = re.compile(r"^(?![Ll][Aa][Tt][Ee][Ss][Tt]$)[A-Za-z_][A-Za-z0-9_-]{0,127}$|^LATEST$")
 _REGION = re.compile(r"^[a-z]{2}-[a-z]+(-[a-z0-9]+)*$")
@@ -30,7 +33,7 @@ _ZONE_ALIASES = {"asia/beijing": "Asia/Shanghai", "asia/shenzhen": "Asia/Shangha
 
 def is_loopback(endpoint: str) -> bool:
     """Whether `host` or `host:port` is this machine."""
-    return _LOOPBACK.match(endpoint) is not None
+    return _LOOPBACK.fullmatch(endpoint) is not None
 
 
 def _matching(pattern: re.Pattern[str], words: str) -> Callable[[str], str]:
@@ -87,10 +90,11 @@ def _check_zone(name: str) -> str:
 def _check_country(code: str) -> str:
     import holidays  # slow to import, and most files name no country
 
-    if code not in holidays.list_supported_countries(include_aliases=False):
-        raise ValueError(
-            f"{show(code)} is not a country with a known calendar of holidays; write a code of two capitals such as CN"
-        )
+    known = sorted(holidays.list_supported_countries(include_aliases=False))
+    if code not in known:
+        close = nearest(code, known)
+        remedy = f"did you mean {close}?" if close else "write a code of two capitals such as CN"
+        raise ValueError(f"{show(code)} is not a country whose holidays are known; {remedy}")
     return code
 
 
@@ -110,6 +114,12 @@ def _read_metric(value: object) -> MetricType:
         f"{show(value)} can't be tracked: the API takes {', '.join(MetricType)}, and no other; "
         "an older page of the vendor names five"
     )
+
+
+def _check_history_file(file: str) -> str:
+    if file in ("", SAMPLE):
+        raise ValueError("names no file; write a path, sample:NAME for a bundled history, or null")
+    return file
 
 
 def _read_live(value: object) -> float | Literal["auto", "off"]:
@@ -164,6 +174,7 @@ Region = Annotated[
     str, AfterValidator(_matching(_REGION, "is not a region; write one like cn-hangzhou")), _schema(_REGION)
 ]
 Endpoint = Annotated[str, AfterValidator(_check_endpoint), _schema(_ENDPOINT)]
+HistoryFile = Annotated[str, AfterValidator(_check_history_file)]
 Zone = Annotated[str, AfterValidator(_check_zone)]
 Country = Annotated[str, AfterValidator(_check_country), _schema(_COUNTRY)]
 Currency = Annotated[
@@ -182,21 +193,3 @@ Allocation = Annotated[
 ]
 Day = Annotated[date, BeforeValidator(_read_date)]
 Instant = Annotated[datetime, PlainValidator(_read_instant), WithJsonSchema({"type": "string", "format": "date-time"})]
-
-__all__ = [
-    "Allocation",
-    "Country",
-    "Currency",
-    "Day",
-    "Duration",
-    "Endpoint",
-    "Instant",
-    "LiveTarget",
-    "Metric",
-    "Name",
-    "Qualifier",
-    "Region",
-    "Zone",
-    "between",
-    "is_loopback",
-]

@@ -53,7 +53,7 @@ class Config:
                 return function
         raise ConfigError(
             f"{self.path} has no function {show(name)}",
-            remedy=did_you_mean(str(name), [f.name for f in self.functions]),
+            remedy=did_you_mean(str(name).partition(":")[0], [f.name for f in self.functions]),
         )
 
     def notes(self) -> tuple[str, ...]:

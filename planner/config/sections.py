@@ -14,11 +14,13 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInf
 
 from planner.base import OWNER
 from planner.config.fields import (
+    SAMPLE,
     Allocation,
     Country,
     Currency,
     Day,
     Duration,
+    HistoryFile,
     Instant,
     LiveTarget,
     Metric,
@@ -27,8 +29,6 @@ from planner.config.fields import (
 )
 from planner.provision import MAX_TARGET, MAX_TRACKERS
 
-SAMPLE = "sample:"
-"""Prefix of the name of a bundled history."""
 FC_LAG = timedelta(seconds=120)
 """FC applies a policy within this time."""
 
@@ -53,8 +53,8 @@ class HistoryConfig(Section):
         Literal["file", "database"], Field(description="database: the points that `planner collect` stored")
     ] = "file"
     file: Annotated[
-        str | None,
-        Field(min_length=1, description="CSV or Parquet, relative to this file's folder, or sample:NAME (bundled)"),
+        HistoryFile | None,
+        Field(description="CSV or Parquet, relative to this file's folder, or sample:NAME (bundled)"),
     ] = None
     statistic: Annotated[Literal["mean", "max"], Field(description="What a point says of its interval")] = "mean"
     zone: Annotated[Zone | None, Field(description="IANA zone of timestamps without an offset; null: refused")] = None
