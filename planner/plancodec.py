@@ -145,7 +145,10 @@ class _Reader:
             hints = hints[:1] * len(value)
         if len(hints) != len(value):
             return self._refuse(path, f"{len(hints)} values are wanted, {len(value)} are there")
-        items = [self.read(hint, item, f"{path}[{index}]") for index, (hint, item) in enumerate(zip(hints, value))]
+        items = [
+            self.read(hint, item, f"{path}[{index}]")
+            for index, (hint, item) in enumerate(zip(hints, value, strict=True))
+        ]
         return _BAD if _BAD in items else tuple(items)
 
     def _record(self, hint: type, value: object, path: str) -> object:

@@ -1,0 +1,11 @@
+"""The database: every plan and outcome, what was adopted, and the history that sources gave.
+
+`tables` and `engine` know SQLAlchemy, `schema` knows Alembic; what leaves the package are the frozen values of
+`records`. Import it late: SQLAlchemy takes a while, and `planner --help` needs none of it.
+"""
+
+from planner.store.records import Adoption, Attempt, AuditEntry, Point, StoredPlan, Upgrade
+from planner.store.schema import upgrade
+from planner.store.store import Store
+
+__all__ = ["Adoption", "Attempt", "AuditEntry", "Point", "Store", "StoredPlan", "Upgrade", "upgrade"]

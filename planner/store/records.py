@@ -1,0 +1,76 @@
+"""What the store hands out: plain frozen values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from planner.base import FunctionRef
+from planner.outcome import Outcome
+from planner.provision import ProvisionConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredPlan:
+    """A plan on record; `Store.plan` gives the plan itself. `who` had it made, `why` says in words what it is for."""
+
+    id: int
+    function: FunctionRef
+    digest: str
+    created_at: datetime
+    recorded_at: datetime
+    who: str
+    safe: bool
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """An apply on record. Without an outcome it began and never finished: nobody wrote down what FC holds since.
+
+    `forced` says that a person overrode the safety verdict.
+    """
+
+    id: int
+    plan_id: int
+    function: FunctionRef
+    digest: str
+    who: str
+    began_at: datetime
+    forced: bool
+    outcome: Outcome | None
+
+
+AuditEntry = StoredPlan | Attempt
+"""One line of the audit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adoption:
+    """What FC held before the planner's first change, default and `alwaysAllocate*` included: what release restores.
+
+    `existed` is False where the function had no provision config at all.
+    """
+
+    function: FunctionRef
+    config: ProvisionConfig
+    existed: bool
+    adopted_at: datetime
+    who: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """One interval of a stored history, from `at` for `step`; a value of None is a gap, not zero."""
+
+    at: datetime
+    value: float | None
+    step: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upgrade:
+    """The database's revision before and after; empty where it had none."""
+
+    before: str
+    after: str
