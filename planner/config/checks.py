@@ -14,7 +14,7 @@ Found = tuple[Path, str]
 
 
 def merged(data: Mapping[str, object]) -> dict[str, object]:
-    """The document with `defaults` under each function: sections merge key by key, lists are replaced whole."""
+    """Put `defaults` under each function: sections merge key by key, lists are replaced whole."""
     defaults, functions = data.get("defaults"), data.get("functions")
     if not isinstance(defaults, dict) or not isinstance(functions, tuple):
         return dict(data)
@@ -28,7 +28,7 @@ def _over(below: object, above: object) -> object:
 
 
 def conflicts(document: Mapping[str, object]) -> Iterator[Found]:
-    """Functions given twice or under two aliases, and trackers of one name."""
+    """Find functions given twice or under two aliases, and trackers of one name."""
     functions = document.get("functions")
     seen: dict[str, tuple[int, str]] = {}
     for i, function in enumerate(functions if isinstance(functions, tuple) else ()):

@@ -14,7 +14,7 @@ _POSTGRES = re.compile(r"^(postgresql|postgres|postgresql\+psycopg)://(?P<rest>.
 
 
 def check_url(url: str) -> str:
-    """The same URL; ValueError in words where it is neither SQLite nor PostgreSQL. The URL is never repeated."""
+    """Refuse in words what is neither SQLite nor PostgreSQL (ValueError); the URL is never repeated."""
     if _POSTGRES.match(url):
         return url
     sqlite = _SQLITE.match(url)
@@ -28,7 +28,7 @@ def check_url(url: str) -> str:
 
 
 def resolve_url(url: str, folder: Path) -> str:
-    """The URL for SQLAlchemy: a relative SQLite path becomes absolute, from `folder`; PostgreSQL gets its driver."""
+    """Return the URL for SQLAlchemy: a relative SQLite path begins at `folder`, PostgreSQL gets its driver."""
     if postgres := _POSTGRES.match(url):
         return f"postgresql+psycopg://{postgres['rest']}"
     sqlite = _SQLITE.match(url)

@@ -20,7 +20,7 @@ HOW = "write 90s, 15m, 6h or 2d"
 
 
 def parse_duration(text: str) -> timedelta:
-    """The duration that `text` says; ValueError in words for people where it says none."""
+    """Read a duration; ValueError in words for people where `text` says none."""
     match = _SHAPE.fullmatch(text)
     if match is None:
         raise ValueError(f"'{text}' is not a duration; {HOW}")
@@ -29,7 +29,7 @@ def parse_duration(text: str) -> timedelta:
 
 
 def format_duration(duration: timedelta) -> str:
-    """The shortest text that reads back as `duration` (whole seconds, at least 0): `60s`, `15m`, `1h30m`, `2d`.
+    """Write the shortest text that reads back as `duration` (whole seconds, at least 0): `60s`, `15m`, `1h30m`, `2d`.
 
     A lone minute stays `60s`, the unit in which start-up times are thought of.
     """

@@ -9,6 +9,6 @@ _SCHEMA_IN_CHECKOUT = "$schema=../planner/data/config.schema.json"
 
 
 def example_text() -> str:
-    """The commented example with every key; its first line names the schema where this planner is installed."""
+    """Return the commented example with every key; its first line names the schema that this planner carries."""
     text = (resource_dir("config") / "example.yaml").read_text(encoding="utf-8")
     return text.replace(_SCHEMA_IN_CHECKOUT, f"$schema={SCHEMA_FILE}")

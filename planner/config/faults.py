@@ -35,7 +35,7 @@ _FIXED = {
 
 
 def translate(error: ValidationError, source: Source) -> Iterator[Fault]:
-    """One fault an error; what a function has from `defaults` is told of `defaults`."""
+    """Make one fault of each error; what a function has from `defaults` is told of `defaults`."""
     for item in error.errors(include_url=False):
         path = tuple(item["loc"])
         if item["type"] == "too_short" and item["input"]:
@@ -44,7 +44,7 @@ def translate(error: ValidationError, source: Source) -> Iterator[Fault]:
 
 
 def place(path: Path, words: str, source: Source) -> Fault:
-    """The fault at the line of its key, or of the nearest section that is written down."""
+    """Put the fault at the line of its key, or of the nearest section that is written down."""
     path = _origin(path, source.lines)
     known = next(path[:n] for n in range(len(path), -1, -1) if path[:n] in source.lines)
     return Fault(line=source.lines[known], path=path, words=words)
@@ -116,7 +116,7 @@ def _range(field: FieldInfo) -> str:
 
 
 def _limits(field: FieldInfo) -> dict[str, object]:
-    """The limits that the field was declared with, by their names in `Field`."""
+    """Return the limits that the field was declared with, by their names in `Field`."""
     names = ("gt", "ge", "le", "max_length")
     return {name: getattr(mark, name) for mark in field.metadata for name in names if hasattr(mark, name)}
 
@@ -126,7 +126,7 @@ def _field(path: Path) -> FieldInfo:
 
 
 def _section(path: Path) -> type[BaseModel] | None:
-    """The section at `path`; the steps into lists are passed over."""
+    """Return the section at `path`; the steps into lists are passed over."""
     section: type[BaseModel] | None = Document
     for step in path:
         section = section if isinstance(step, int) else _inner(_keys(section)[step])
@@ -139,6 +139,6 @@ def _keys(section: type[BaseModel] | None) -> dict[str, FieldInfo]:
 
 
 def _inner(field: FieldInfo) -> type[BaseModel] | None:
-    """The section that a field holds, itself or in a list."""
+    """Return the section that a field holds, itself or in a list."""
     candidates = (field.annotation, *get_args(field.annotation))
     return next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)

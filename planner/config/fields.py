@@ -88,7 +88,7 @@ def _check_zone(name: str) -> str:
 
 
 def _check_country(code: str) -> str:
-    import holidays  # slow to import, and most files name no country
+    import holidays  # noqa: PLC0415  # slow to import, and most files name no country
 
     known = sorted(holidays.list_supported_countries(include_aliases=False))
     if code not in known:

@@ -18,7 +18,7 @@ _KEYS = re.compile(r"accesskey|secret|token|passw|credential|privatekey|apikey|^
 
 
 def find_leaks(text: str, source: Source) -> Iterator[Fault]:
-    """Keys that are named like secrets, and lines, comments included, that look like holding one."""
+    """Find keys that are named like secrets, and lines, comments included, that look like holding one."""
     found = set()
     for path, line in source.lines.items():
         key = path[-1] if path else ""

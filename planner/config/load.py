@@ -38,11 +38,11 @@ class Config:
         return self.path.absolute().parent
 
     def resolve(self, path: str) -> Path:
-        """A path from the file, made absolute."""
+        """Make a path from the file absolute."""
         return self.folder / path
 
     def function(self, name: str | None = None) -> FunctionConfig:
-        """The function called `name` or `name:qualifier`; without a name the only one there is."""
+        """Return the function called `name` or `name:qualifier`; without a name the only one there is."""
         known = [str(function.ref) for function in self.functions]
         if name is None and len(known) > 1:
             raise ConfigError(
@@ -57,7 +57,7 @@ class Config:
         )
 
     def notes(self) -> tuple[str, ...]:
-        """What is allowed but worth knowing, one sentence each."""
+        """Tell what is allowed but worth knowing, one sentence each."""
         return tuple(self._notes())
 
     def _notes(self) -> Iterator[str]:
@@ -74,7 +74,7 @@ class Config:
 
 
 def load_config(path: Path, *, environ: Mapping[str, str]) -> Config:
-    """The configuration in the file; ConfigError with every fault, each with its line and a remedy."""
+    """Read the configuration; ConfigError with every fault, each with its line and a remedy."""
     document = _validate(path, _read(path))
     return Config(
         path=path,

@@ -40,12 +40,12 @@ class FcConfig(Section):
     @classmethod
     def _plain_text_stays_here(cls, protocol: str, info: ValidationInfo) -> str:
         if protocol == "http" and "endpoint" in info.data and not is_loopback(info.data["endpoint"] or ""):
-            raise ValueError("http is for a loopback endpoint such as 127.0.0.1:9600; write https")
+            raise ValueError("http is for a loopback endpoint such as 127.0.0.1:9090; write https")
         return protocol
 
     @property
     def address(self) -> str | None:
-        """host or host:port to talk to, or None: plans are made against an empty document."""
+        """Host or host:port to talk to, or None: plans are made against an empty document."""
         return self.endpoint or (f"fcv3.{self.region}.aliyuncs.com" if self.region else None)
 
 

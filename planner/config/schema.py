@@ -19,7 +19,7 @@ def schema() -> dict[str, object]:
 
 
 def schema_text() -> str:
-    """What `planner/data/config.schema.json` holds."""
+    """Return what `planner/data/config.schema.json` holds."""
     return json.dumps(schema(), indent=2) + "\n"
 
 

@@ -51,7 +51,7 @@ def dotted(path: Path) -> str:
 
 
 def parse(text: str) -> Source | Fault:
-    """The values of one YAML document, or the fault that makes it unreadable."""
+    """Read one YAML document, or return the fault that makes it unreadable."""
     try:
         loader = _Loader(text)
         root = loader.get_single_node()

@@ -18,7 +18,7 @@ SECRETS = (
 
 
 def show(value: object) -> str:
-    """The value as it would stand in YAML, short enough for one line."""
+    """Write the value as it would stand in YAML, short enough for one line."""
     match value:
         case None | bool():
             return {None: "null", True: "true", False: "false"}[value]
@@ -36,14 +36,14 @@ def show(value: object) -> str:
 
 
 def nearest(text: str, choices: Iterable[str]) -> str:
-    """The choice that `text` was probably meant to be, or nothing."""
+    """Find the choice that `text` was probably meant to be, or nothing."""
     plain = {choice.lower().replace("-", "_"): choice for choice in choices}
     found = get_close_matches(text.lower().replace("-", "_"), plain, n=1, cutoff=0.7)
     return plain[found[0]] if found else ""
 
 
 def did_you_mean(text: str, choices: Iterable[str]) -> str:
-    """The remedy for a word that is none of `choices`."""
+    """Return the remedy for a word that is none of `choices`."""
     options = list(choices)
     close = nearest(text, options)
     return f"did you mean {close}?" if close else f"choose one of {', '.join(options)}"

@@ -132,8 +132,8 @@ def test_an_unknown_function_is_refused_with_the_nearest_one(load: Load, name: s
         ("{}", None),
         ("{region: cn-shanghai}", "fcv3.cn-shanghai.aliyuncs.com"),
         ("{region: cn-shanghai, endpoint: 'fc.internal:8443'}", "fc.internal:8443"),
-        ("{endpoint: 'localhost:9600', protocol: http}", "localhost:9600"),
-        ("{endpoint: '[::1]:9600', protocol: http}", "[::1]:9600"),
+        ("{endpoint: 'localhost:9090', protocol: http}", "localhost:9090"),
+        ("{endpoint: '[::1]:9090', protocol: http}", "[::1]:9090"),
     ],
 )
 def test_an_endpoint_wins_over_the_region(load: Load, fc: str, address: str | None) -> None:
