@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import numpy as np
-from hypothesis import assume, example, given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from planner.errors import HistoryError
@@ -23,8 +23,8 @@ steps = st.sampled_from([timedelta(seconds=30), timedelta(minutes=1), FIVE_MINUT
 @st.composite
 def histories(draw: st.DrawFn, min_size: int = 2) -> tuple[list[str], list[float | None], timedelta]:
     """Clean rows: one for each interval, some empty, known at both ends."""
-    values = draw(st.lists(cells, min_size=min_size, max_size=60))
-    assume(values[0] is not None and values[-1] is not None)
+    inner = draw(st.lists(cells, min_size=min_size - 2, max_size=58))
+    values = [draw(known_values), *inner, draw(known_values)]
     step = draw(steps)
     return stamps(len(values), step=step), values, step
 
