@@ -29,8 +29,8 @@ MAX_TICKS = 20
 LONG = 10_000
 """From here on an axis counts in thousands."""
 HEADROOM = 1.16
-FAR_CEILING = 1.7
-"""A ceiling this many times above everything else is named, not drawn to scale."""
+FAR = 1.7
+"""A ceiling or a static number this many times above everything else is named in the legend, not drawn to scale."""
 _HALO = [withStroke(linewidth=3, foreground="white")]
 
 
@@ -97,9 +97,9 @@ def _view(plan: Plan, found: Evidence) -> View:
     loads += [load for level in band.values for load in level]
     steps = [*plan.schedule.steps, *(step for step in plan.recurring.steps if step.at < end)]
     heights = [*(load / each for load in loads), *(step.instances for step in steps), 1]
-    ceilings = [rail.ceiling for rail in rails(plan, start, end)]
     top = max(heights)
-    near = [ceiling for ceiling in ceilings if ceiling <= FAR_CEILING * top]
+    lines = [*(rail.ceiling for rail in rails(plan, start, end)), plan.live.default_target]
+    near = [height for height in lines if height <= FAR * top]
     return View(start=start, end=end, top=max([top, *near]) * HEADROOM)
 
 
@@ -179,7 +179,7 @@ def _figures(axes: Axes, spans: Sequence[words.Span], view: View) -> None:
         text = f"{span.instances:,}"
         middle, half = (start + (end - start) / 2 - view.start) / length, len(text) * FIGURE_WIDTH / 2
         narrow = span is not peak and (end - start) / length < 1.4 * half
-        gap = half + FIGURE_WIDTH
+        gap = half + FIGURE_WIDTH / 2
         if narrow or any(middle - gap < right and middle + gap > left for left, right in taken):
             continue
         taken.append((middle - half, middle + half))

@@ -274,7 +274,7 @@ def evidence(tide: Tide) -> Evidence:
     slots = int(HORIZON / SLOT)
     past = [NOW + index * SLOT for index in range(-2 * slots, 0)]
     peaks = tuple(
-        None if 60 <= index < 66 else round(tide.load(at) * (1 + 0.07 * math.sin(index * 1.9)), 2)
+        None if 110 <= index < 116 else round(tide.load(at) * (1 + 0.07 * math.sin(index * 1.9)), 2)
         for index, at in enumerate(past)
     )
     ahead = [NOW + index * SLOT for index in range(slots)]
