@@ -40,7 +40,7 @@ def an_action(at: datetime = NOON, target: int = 3, *, name: str = "", minutes: 
     """One of our dated steps: fires at `at`, its window open from a minute before for `minutes`."""
     return ScheduledAction(
         name=name or f"planner-{at:%Y%m%dT%H%M}",
-        schedule_expression=f"at({at:%Y-%m-%dT%H:%M:%S})",
+        schedule_expression=f"at({iso(at)})",
         target=target,
         start_time=iso(at - MINUTE),
         end_time=iso(at + minutes * MINUTE),

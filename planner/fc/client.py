@@ -78,10 +78,11 @@ class SdkFunctionCompute:
 
 
 def _live(body: models.ProvisionConfig) -> LiveDocument:
-    wire: dict[str, object] = body.to_map()
+    exists = bool(body.function_arn)
     return LiveDocument(
-        config=config_from_wire(wire),
-        exists=bool(body.function_arn),
+        # What stands in an answer without an ARN was never put by anybody.
+        config=config_from_wire(body.to_map()) if exists else ProvisionConfig(),
+        exists=exists,
         target=body.target or 0,
         current=body.current or 0,
         current_error=body.current_error or "",
