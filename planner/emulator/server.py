@@ -60,9 +60,12 @@ def serve(
     host: str = LOOPBACK,
     port: int = 9090,
 ) -> None:
-    """Serve in the foreground until SIGINT or SIGTERM. An occupied port is an `OSError`."""
-    emulator = Emulator(world, clock=clock, database=database)
+    """Serve in the foreground until SIGTERM or SIGINT, which then have their usual effect.
+
+    An occupied port is an `OSError`.
+    """
     with _listening(host, port) as listener:
+        emulator = Emulator(world, clock=clock, database=database)
         try:
             _server(emulator).run(sockets=[listener])
         finally:
@@ -78,9 +81,9 @@ def running(
     port: int = 0,
 ) -> Iterator[Running]:
     """Serve on a loopback port, a free one by default, from a thread, while the block runs."""
-    emulator = Emulator(world, clock=clock, database=database)
-    server = _server(emulator)
     with _listening(LOOPBACK, port) as listener:
+        emulator = Emulator(world, clock=clock, database=database)
+        server = _server(emulator)
         endpoint = f"{LOOPBACK}:{listener.getsockname()[1]}"
         thread = Thread(target=server.run, args=([listener],), name="emulator", daemon=True)
         thread.start()

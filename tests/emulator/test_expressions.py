@@ -52,6 +52,8 @@ def test_the_last_trigger_is_found(expression: str, at: str, expected: str | Non
         "cron(* * * * * *)",
         "cron(*/5 * * * * *)",
         "cron(60 0 0 * * *)",
+        "cron(0,30 0 0 * * *)",
+        "cron(0-5 0 0 * * *)",
         "cron(0 60 0 * * *)",
         "cron(0 0 24 * * *)",
         "cron(0 0 0 0 * *)",
