@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import fields
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cache
@@ -53,7 +53,7 @@ def plan_from_json(text: str, *, source: str) -> Plan:
     reader = _Reader()
     digest = reader.read(str, body.pop("digest", None), "digest")
     plan = reader.read(Plan, body, "")
-    if not isinstance(plan, Plan):
+    if reader.faults or not isinstance(plan, Plan):
         shown = "; ".join(reader.faults[:SHOWN_FAULTS])
         more = len(reader.faults) - SHOWN_FAULTS
         raise PlanFileError(
@@ -113,24 +113,15 @@ class _Reader:
             return self._tuple(get_args(hint), value, path)
         if isinstance(hint, type) and issubclass(hint, StrEnum):
             return self._word(hint, value, path)
-        assert isinstance(hint, type) and is_dataclass(hint)
+        assert isinstance(hint, type)
         return self._record(hint, value, path)
 
     def _scalar(self, hint: object, value: object, path: str) -> object:
-        words, types = _SCALARS[hint]
-        if not isinstance(value, types) or (isinstance(value, bool) and hint is not bool):
-            return self._refuse(path, f"{words} is wanted, {_shown(value)} is there")
+        words, convert = _SCALARS[hint]
         try:
-            match value:
-                case str() if hint is datetime:
-                    return _instant(value)
-                case int() if hint is timedelta:
-                    return timedelta(seconds=value)
-                case float() if not math.isfinite(value):
-                    raise ValueError
-        except (ValueError, OverflowError):
+            return convert(value)
+        except (TypeError, ValueError, OverflowError):
             return self._refuse(path, f"{words} is wanted, {_shown(value)} is there")
-        return value
 
     def _word(self, hint: type[StrEnum], value: object, path: str) -> object:
         words = [word.value for word in hint]
@@ -170,13 +161,47 @@ class _Reader:
         return _BAD
 
 
-_SCALARS: Mapping[object, tuple[str, type | tuple[type, ...]]] = {
-    str: ("a text", str),
-    bool: ("true or false", bool),
-    int: ("a whole number", int),
-    float: ("a number", (int, float)),
-    datetime: ("a UTC time like 2026-11-22T00:05:00Z", str),
-    timedelta: ("a whole number of seconds", int),
+def _exactly(kind: type) -> Callable[[object], object]:
+    def checked(value: object) -> object:
+        # A truth value is an int to Python; to a reader of the file it is not.
+        if type(value) is not kind:
+            raise TypeError
+        return value
+
+    return checked
+
+
+def _number(value: object) -> object:
+    if type(value) not in (int, float):
+        raise TypeError
+    # Python reads 1e999 as infinity.
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError
+    return value
+
+
+def _instant(value: object) -> datetime:
+    if not isinstance(value, str):
+        raise TypeError
+    moment = utc(datetime.fromisoformat(value))
+    if iso(moment) != value:
+        raise ValueError
+    return moment
+
+
+def _span(value: object) -> timedelta:
+    if type(value) is not int:
+        raise TypeError
+    return timedelta(seconds=value)
+
+
+_SCALARS: Mapping[object, tuple[str, Callable[[object], object]]] = {
+    str: ("a text", _exactly(str)),
+    bool: ("true or false", _exactly(bool)),
+    int: ("a whole number", _exactly(int)),
+    float: ("a number", _number),
+    datetime: ("a UTC time like 2026-11-22T00:05:00Z", _instant),
+    timedelta: ("a whole number of seconds", _span),
 }
 
 
@@ -194,13 +219,6 @@ def _keys(record: type) -> Mapping[str, tuple[str, object, bool]]:
 def _camel(name: str) -> str:
     first, *rest = name.split("_")
     return WIRE_NAMES.get(name) or first + "".join(part.capitalize() for part in rest)
-
-
-def _instant(text: str) -> datetime:
-    moment = utc(datetime.fromisoformat(text))
-    if iso(moment) != text:
-        raise ValueError(text)
-    return moment
 
 
 def _below(path: str, key: str) -> str:
