@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
+
+from planner.base import iso
 
 
 class OutcomeKind(StrEnum):
@@ -52,3 +54,9 @@ class Outcome:
     target: int = 0
     current: int = 0
     current_error: str = ""
+
+    @property
+    def data(self) -> dict[str, object]:
+        """The outcome as plain JSON values."""
+        values: dict[str, object] = {field.name: getattr(self, field.name) for field in fields(self)}
+        return values | {"kind": self.kind.value, "arrival": self.arrival.value, "at": iso(self.at)}

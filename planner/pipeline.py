@@ -115,7 +115,7 @@ def make_plan(settings: FunctionConfig, question: Question, progress: Progress =
         recurring=steps_of(document, end, WEEK, "recurring form"),
         patterns=decision.wanted.patterns,
         changes=changes(question.live.config, document, reasons(document, decision.schedule)),
-        breaches=breaches(situation, _safety(settings)),
+        breaches=breaches(situation, safety_rules(settings)),
         estimate=costs,
         evidence=collect_evidence(
             question.history,
@@ -188,7 +188,7 @@ def _decide(
             schedule=steps,
             patterns=patterns,
             time_zone=settings.time_zone,
-            guards=_guards(settings),
+            guards=guard_policy(settings),
             live_target=choice.guard_target,
             always_allocate_cpu=live.always_allocate_cpu if allocate.cpu == "keep" else bool(allocate.cpu),
             always_allocate_gpu=live.always_allocate_gpu if allocate.gpu == "keep" else bool(allocate.gpu),
@@ -217,7 +217,7 @@ def _guard_targets(settings: FunctionConfig) -> tuple[float | None, ...]:
     return GUARDS if settings.guardrails.live == "auto" else (settings.guardrails.live,)
 
 
-def _guards(settings: FunctionConfig) -> GuardPolicy:
+def guard_policy(settings: FunctionConfig) -> GuardPolicy:
     return GuardPolicy(
         enabled=settings.guardrails.enabled,
         fallback_target=settings.guardrails.fallback_target,
@@ -238,7 +238,7 @@ def _guards(settings: FunctionConfig) -> GuardPolicy:
     )
 
 
-def _safety(settings: FunctionConfig) -> SafetyRules:
+def safety_rules(settings: FunctionConfig) -> SafetyRules:
     return SafetyRules(
         max_drop=settings.safety.max_drop,
         max_cost_ratio=settings.safety.max_cost_ratio,

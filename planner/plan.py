@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -35,6 +35,11 @@ class Change:
     before: str
     after: str
     reason: str
+
+    @property
+    def data(self) -> dict[str, object]:
+        """The change as plain JSON values."""
+        return {field.name: plain(getattr(self, field.name)) for field in fields(self)}
 
 
 class Rule(StrEnum):
@@ -165,9 +170,9 @@ class Plan:
     @property
     def data(self) -> dict[str, object]:
         """The plan as plain JSON values, without its digest; documents in the words of the wire."""
-        plain = _plain(asdict(self))
-        assert isinstance(plain, dict)
-        return plain | {"live": self.live.wire(), "wanted": self.wanted.wire()}
+        body = plain(asdict(self))
+        assert isinstance(body, dict)
+        return body | {"live": self.live.wire(), "wanted": self.wanted.wire()}
 
     @property
     def digest(self) -> str:
@@ -175,12 +180,13 @@ class Plan:
         return hashlib.sha256(canonical_json(self.data).encode()).hexdigest()
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
+    """A value of the plan as JSON has it: instants as text, spans as seconds, tuples as lists."""
     match value:
         case dict():
-            return {key: _plain(item) for key, item in value.items()}
+            return {key: plain(item) for key, item in value.items()}
         case list() | tuple():
-            return [_plain(item) for item in value]
+            return [plain(item) for item in value]
         case datetime():
             return iso(value)
         case timedelta():

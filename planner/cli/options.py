@@ -1,0 +1,20 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import typer
+
+ConfigFile: TypeAlias = Annotated[
+    Path, typer.Option("--config", "-c", help="Configuration file.", envvar="PLANNER_CONFIG")
+]
+FunctionName: TypeAlias = Annotated[
+    str | None, typer.Option("--function", "-f", help="Function (name or name:qualifier), where several are configured.")
+]
+AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+Yes: TypeAlias = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
+Limit: TypeAlias = Annotated[int, typer.Option("--limit", min=1, help="How many rows at most.")]
+CONFIG = Path("planner.yaml")
+"""Where the configuration is looked for when none is named."""

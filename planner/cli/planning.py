@@ -1,0 +1,157 @@
+"""plan, diff and export: everything that decides and shows, and changes nothing on Function Compute."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from planner.cli.options import CONFIG, AsJson, ConfigFile, FunctionName
+from planner.cli.output import progress, say, show, show_json
+from planner.cli.room import Room, who
+from planner.errors import InputError, UnsafePlan
+
+if TYPE_CHECKING:
+    from planner.plan import Plan
+
+CHANGES = 6
+"""Exit code of `plan --detailed-exitcode` when the plan changes something."""
+
+History = Annotated[
+    Path | None,
+    typer.Option(help="CSV or Parquet with the columns timestamp,value (offered concurrency), in place of the configured source."),
+]
+Now = Annotated[str | None, typer.Option(help="Plan as if it were this instant (ISO 8601 with Z or offset); later history is ignored.")]
+Horizon = Annotated[str, typer.Option(help="How far to plan: 90m, 24h, 2d.")]
+Export = Annotated[Path | None, typer.Option(help="Write the plan's documents and pictures into this folder.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Write nothing to the database (Function Compute is never written by plan).")]
+Adopt = Annotated[bool, typer.Option("--adopt", help="Let the plan replace scheduled actions that somebody else made.")]
+Detailed = Annotated[bool, typer.Option("--detailed-exitcode", help="Exit with 6 when the plan changes something, 0 when not.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    app.command("plan")(plan)
+    app.command("diff")(diff)
+    app.command("export")(export_plan)
+
+
+def plan(  # noqa: PLR0917  # typer makes each an option
+    config: ConfigFile = CONFIG,
+    function: FunctionName = None,
+    history: History = None,
+    now: Now = None,
+    horizon: Horizon = "24h",
+    export: Export = None,
+    dry_run: DryRun = False,
+    adopt: Adopt = False,
+    detailed_exitcode: Detailed = False,
+    json: AsJson = False,
+) -> None:
+    """Plan one function: forecast, choose the risk, find the steps, show what would change."""
+    from planner.pipeline import make_plan  # noqa: PLC0415  # `planner --help` stays fast
+
+    moment, span = _instant(now), _horizon(horizon)
+    room = Room.open(config, function)
+    with progress() as stage:
+        question = room.question(history=history, now=moment, horizon=span, adopt=adopt)
+        made = make_plan(room.settings, question, stage)
+        files = _exported(made, export, stage)
+    number = None if dry_run else room.store.save_plan(made, who=who(), at=room.clock.now())
+    if json:
+        show_json(made.data | {"digest": made.digest, "id": number, "safe": made.safe})
+    else:
+        _show_plan(made, files, number)
+    if not made.safe:
+        raise UnsafePlan(
+            f"The plan for {made.function} is unsafe.",
+            remedy=" ".join(dict.fromkeys(breach.remedy for breach in made.breaches)),
+            breaches=tuple(f"{breach.rule.value}: {breach.detail}" for breach in made.breaches),
+        )
+    if detailed_exitcode and made.changes:
+        raise typer.Exit(CHANGES)
+
+
+def diff(
+    plan: Annotated[str | None, typer.Argument(help="Plan id or plan.json; the newest stored plan if none is named.")] = None,
+    config: ConfigFile = CONFIG,
+    function: FunctionName = None,
+    json: AsJson = False,
+) -> None:
+    """Show what a plan would change on Function Compute as it is now."""
+    from planner.cli.lookup import find_plan  # noqa: PLC0415  # as above
+    from planner.diff import changes  # noqa: PLC0415  # as above
+    from planner.exports.terminal import diff_view  # noqa: PLC0415  # as above
+
+    room = Room.open(config, function)
+    wanted = find_plan(room, plan)
+    reasons = {change.name: change.reason for change in wanted.changes}
+    found = changes(room.live().config, wanted.wanted, reasons)
+    if json:
+        show_json({"function": str(wanted.function), "digest": wanted.digest, "changes": [c.data for c in found]})
+    elif found:
+        show(diff_view(found))
+    else:
+        say(f"{wanted.function} holds the plan's document; nothing to change.")
+
+
+def export_plan(
+    folder: Annotated[Path, typer.Option("--export", help="Folder to write to.")],
+    plan: Annotated[str | None, typer.Argument(help="Plan id or plan.json; the newest stored plan if none is named.")] = None,
+    config: ConfigFile = CONFIG,
+    function: FunctionName = None,
+) -> None:
+    """Write the documents and pictures of a stored plan into a folder."""
+    from planner.cli.lookup import find_plan  # noqa: PLC0415  # as above
+
+    found = find_plan(Room.open(config, function), plan)
+    with progress() as stage:
+        files = _exported(found, folder, stage)
+    for path in files:
+        typer.echo(path)
+
+
+def _exported(made: Plan, folder: Path | None, stage: Callable[[str], None]) -> tuple[Path, ...]:
+    from planner.exports import export  # noqa: PLC0415  # as above
+
+    if folder is None:
+        return ()
+    stage("drawing and writing the exports")
+    return export(made, folder)
+
+
+def _show_plan(made: Plan, files: tuple[Path, ...], number: int | None) -> None:
+    from planner.exports.terminal import plan_view  # noqa: PLC0415  # as above
+
+    show(plan_view(made))
+    if files:
+        say(f"Exported {len(files)} files to {files[0].parent}: plan.md to read, plan.png to look at.")
+    if number is not None:
+        say(f"Stored as plan {number}: `planner apply {number}` carries it out until {made.valid_until:%H:%M} UTC.")
+
+
+def _instant(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InputError(f"--now {text!r} is no instant", remedy="Write 2026-11-22T00:00:00Z.") from error
+    if moment.tzinfo is None:
+        raise InputError(f"--now {text!r} has no zone", remedy="Add Z or an offset such as +08:00.")
+    return moment.astimezone(UTC)
+
+
+def _horizon(text: str) -> timedelta:
+    from planner.config.durations import parse_duration  # noqa: PLC0415  # as above
+
+    try:
+        span = parse_duration(text)
+    except ValueError as error:
+        raise InputError(f"--horizon {text!r} is no duration", remedy="Write 90m, 24h or 2d.") from error
+    if not timedelta(hours=1) <= span <= timedelta(days=7):
+        raise InputError(f"--horizon {text} is outside 1h to 7d", remedy="Write 24h, or another span within a week.")
+    return span

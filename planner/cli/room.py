@@ -1,0 +1,159 @@
+"""One command's surroundings: configuration, clock, store and Function Compute, each opened when first needed."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import platform
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from planner.clock import SystemClock
+from planner.errors import ConfigError, InputError
+
+if TYPE_CHECKING:
+    from planner.config import Config, FunctionConfig
+    from planner.fc.port import FunctionCompute
+    from planner.history import History
+    from planner.pipeline import Question
+    from planner.provision import LiveDocument
+    from planner.store import Store
+    from planner.undo import Present
+
+
+def who() -> str:
+    """The person and the process behind a change, for the audit."""
+    return f"{getpass.getuser()}@{platform.node()} pid {os.getpid()}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Room:
+    """Adapters for one function of one configuration."""
+
+    config: Config
+    settings: FunctionConfig
+
+    @classmethod
+    def open(cls, config_file: Path, function: str | None) -> Room:
+        """Read the configuration; nothing else is opened yet."""
+        from planner.config import load_config  # noqa: PLC0415  # `planner --help` stays fast
+
+        config = load_config(config_file, environ=os.environ)
+        return cls(config=config, settings=config.function(function))
+
+    @cached_property
+    def clock(self) -> SystemClock:
+        """The machine's clock: the only place where a command gets the time from."""
+        return SystemClock()
+
+    @cached_property
+    def store(self) -> Store:
+        """The database; a SQLite file is made where it is missing."""
+        from planner.store import Store  # noqa: PLC0415  # as above
+
+        return Store.open(self.config.database_url, migrate=True)
+
+    @cached_property
+    def fc(self) -> FunctionCompute:
+        """Function Compute through the official SDK; ConfigError where no endpoint is configured."""
+        from planner.fc.sdk import Connection, connect  # noqa: PLC0415  # as above
+
+        address = self.config.fc.address
+        if address is None:
+            raise ConfigError(
+                f"{self.config.path} names no Function Compute",
+                remedy="Set fc.region (the endpoint is then fcv3.<region>.aliyuncs.com) or fc.endpoint.",
+            )
+        return connect(Connection(endpoint=f"{self.config.fc.protocol}://{address}"), clock=self.clock)
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a Function Compute to ask."""
+        return self.config.fc.address is not None
+
+    def live(self) -> LiveDocument:
+        """What FC holds now."""
+        return self.fc.get_provision_config(self.settings.ref)
+
+    def history(self, override: Path | None, now: datetime) -> History:
+        """The configured history, or the file that replaces it; the sample is moved so that it reaches `now`."""
+        from planner.history import Statistic  # noqa: PLC0415  # as above
+        from planner.sources.files import read_history  # noqa: PLC0415  # as above
+        from planner.sources.sample import moved_to, sample_path  # noqa: PLC0415  # as above
+
+        source = self.settings.history
+        read = partial(
+            read_history, statistic=Statistic(source.statistic), zone=source.zone, minimum=source.minimum
+        )
+        if override is not None:
+            return read(override)
+        if source.source == "database":
+            return self._stored_history(now)
+        if source.sample is not None:
+            with sample_path() as path:
+                return moved_to(now, read(path))
+        if source.file is None:
+            raise InputError(
+                f"{self.settings.ref} has no history configured", remedy="Give --history FILE or set history.file."
+            )
+        return read(self.config.resolve(source.file))
+
+    def question(
+        self, *, history: Path | None, now: datetime | None, horizon: timedelta, adopt: bool
+    ) -> Question:
+        """Read everything that a plan needs. Without `now` it is the present."""
+        from planner.pipeline import Question  # noqa: PLC0415  # as above
+        from planner.provision import LiveDocument  # noqa: PLC0415  # as above
+
+        now = now or self.clock.now()
+        lacked = []
+        concurrency = self.settings.instance_concurrency
+        live = LiveDocument()
+        if self.connected:
+            live = self.live()
+            if concurrency is None:
+                concurrency = self.fc.get_function(self.settings.ref).instance_concurrency
+        else:
+            lacked.append("no Function Compute is configured: planned against an empty document")
+        if concurrency is None:
+            lacked.append("no function to ask for its instance concurrency: 1 is assumed")
+        return Question(
+            now=now,
+            horizon=horizon,
+            history=self.history(history, now),
+            live=live,
+            instance_concurrency=concurrency or 1,
+            adopt=adopt,
+            lacked=tuple(lacked),
+        )
+
+    def present(self) -> Present:
+        """Where a plan that takes something back starts from."""
+        from planner.undo import Present  # noqa: PLC0415  # as above
+
+        return Present(
+            function=self.settings.ref,
+            time_zone=self.settings.time_zone,
+            now=self.clock.now(),
+            valid_for=self.settings.plan.valid_for,
+            live=self.live(),
+        )
+
+    def _stored_history(self, now: datetime) -> History:
+        from planner.history import Statistic  # noqa: PLC0415  # as above
+        from planner.sources.stored import stored_history  # noqa: PLC0415  # as above
+        from planner.store import Store  # noqa: PLC0415  # as above
+
+        source = self.settings.history
+        # A plan may be a dry run, so a database that is missing is not made here.
+        with Store.open(self.config.database_url, migrate=False) as store:
+            return stored_history(
+                store,
+                self.settings.name,
+                now=now,
+                statistic=Statistic(source.statistic),
+                minimum=source.minimum,
+            )
