@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test check fmt golden docs lock campaign bench clean
+.PHONY: help setup setup-dev demo test check fmt golden docs bench lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -29,6 +29,36 @@ $(VENV)/.dev: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
 setup: $(VENV)/.planner ## create .venv with the planner
 setup-dev: $(VENV)/.dev ## create .venv with the planner and its development tools
 
+demo: $(VENV)/.planner ## plan the bundled function, apply it to a local Function Compute, show where things are
+	@$(BIN)/planner demo demo
+
+test: $(VENV)/.dev ## run every test
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+check: $(VENV)/.dev ## what has to be green before a change lands: style, types, import rules, tests, coverage
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term
+
+fmt: $(VENV)/.dev ## format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+golden: $(VENV)/.dev ## write the golden files of the exports anew (in a commit of their own)
+	GOLDEN=write $(BIN)/python -m pytest tests/exports
+
+docs: $(VENV)/.dev ## write the generated pages and the JSON Schema anew
+	$(BIN)/python scripts/make_cli_docs.py
+	$(BIN)/python -c 'from planner.config import SCHEMA_FILE, schema_text; SCHEMA_FILE.write_text(schema_text(), encoding="utf-8")'
+
+bench: $(VENV)/.dev ## run the benchmarks; each prints ratios against a baseline of the same run
+	for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
 lock: ## compile the lock files anew (needs uv)
 	uv pip compile pyproject.toml --universal --group build --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" -o requirements.lock -q
 	uv pip compile pyproject.toml --universal --group dev --extra postgres --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" -c requirements.lock -o requirements-dev.lock -q
+
+clean: ## remove the environment and what the demo left
+	rm -rf $(VENV) demo

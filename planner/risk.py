@@ -56,9 +56,9 @@ def minute_load(history: History, start: datetime, minutes: int) -> Floats:
         values = values[: len(values) // each * each].reshape(-1, each).max(axis=1)
     first = int((start - history.start) / MINUTE)
     rows = (first + np.arange(minutes)) // int(step / MINUTE)
-    load: Floats = values[np.clip(rows, 0, len(values) - 1)]
+    load = np.asarray(values[np.clip(rows, 0, len(values) - 1)], dtype=np.float64)
     if history.statistic is Statistic.MEAN and step > MINUTE:
-        load = np.random.default_rng(SEED).poisson(load).astype(np.float64)
+        return np.random.default_rng(SEED).poisson(load).astype(np.float64)
     return load
 
 
