@@ -28,6 +28,8 @@ FORECASTERS = (AUTO, "lastweek", MEAN, "prophet", recent.NAME, "seasonal")
 """Names that a person can pin."""
 MEAN_OF = {"seasonal": 2.0, "lastweek": 1.0}
 """Weights of the quantile mean, which loses a little on the average and much less where the tide breaks."""
+INCUMBENT, LEAD = "seasonal", 0.05
+"""Who must be beaten, and by how much: a smaller lead over two weeks is luck more often than skill."""
 MIN_CONTEST = 5
 """Backtest days below which a winner is luck, so that the mean is taken."""
 POOL_DAYS = 28
@@ -231,11 +233,12 @@ def _scores(problem: _Problem, trials: dict[str, Trial], excuses: dict[str, str]
 def _choose(scores: tuple[Score, ...]) -> tuple[str, str]:
     """Name of the champion, and why."""
     able = [s for s in scores if not s.excuse]
-    best = min(able, key=lambda s: (s.wql, s.forecaster))
-    if best.origins < MIN_CONTEST:
-        return MEAN, f"{best.origins} past days are too few to choose by, so the forecasters are averaged"
-    others = ", ".join(f"{s.forecaster} {s.wql:.3f}" for s in sorted(able, key=lambda s: s.wql) if s is not best)
-    return best.forecaster, f"it lost least over {best.origins} past days ({best.wql:.3f}; {others})"
+    days = able[0].origins
+    if days < MIN_CONTEST:
+        return MEAN, f"{days} past days are too few to choose by, so last week and seasonal are averaged"
+    ranked = sorted(able, key=lambda s: (s.wql * (1 - LEAD * (s.forecaster == INCUMBENT)), s.forecaster))
+    losses = ", ".join(f"{s.forecaster} {s.wql:.3f}" for s in ranked)
+    return ranked[0].forecaster, f"lowest loss over {days} past days, {INCUMBENT} ahead by {LEAD:.0%} ({losses})"
 
 
 def _champion(problem: _Problem, trial: Trial, name: str, scores: tuple[Score, ...], why: str) -> Champion:

@@ -23,8 +23,10 @@ FITS = 5
 """Fits on the past. Each serves the days up to the next one, as a kept fit would."""
 FIT_DAYS = 28
 SAMPLES = 200
-WIDTH_80 = 2.563
-"""Deviations of a normal distribution between its 0.1 and 0.9 quantiles."""
+UNEVEN = 3.0
+"""Times the usual width of its day that a slot's 0.1 to 0.9 interval may have, and the other way round."""
+LARGEST_LEAP = 3.0
+"""Times the highest peak seen that a sample may reach: on a logarithm a young trend runs away."""
 SHIFT = Shift(24, 0.5, 0.5, 12)
 LOGGERS = ("prophet", "prophet.plot", "prophet.models", "cmdstanpy")
 
@@ -72,14 +74,20 @@ def _fit(peaks: Peaks, known: int, country: str | None) -> Prophet:
 
     slots = np.arange(max(known - FIT_DAYS * peaks.per_day, 0), known)
     frame = _frame(peaks, slots).assign(y=np.log1p(peaks.at(slots))).dropna()
-    off = {"daily_seasonality": False, "weekly_seasonality": False, "yearly_seasonality": False}
-    model = Prophet(**off, uncertainty_samples=SAMPLES)
+    long = frame["ds"].max() - frame["ds"].min() >= pd.Timedelta(days=13)
+    model = Prophet(
+        growth="linear" if long else "flat",
+        daily_seasonality=False,
+        weekly_seasonality=False,
+        yearly_seasonality=False,
+        uncertainty_samples=SAMPLES,
+    )
     if frame["weekend"].nunique() > 1:
         model.add_seasonality("weekday", period=1, fourier_order=8, condition_name="weekday")
         model.add_seasonality("weekend", period=1, fourier_order=8, condition_name="weekend")
     else:
         model.add_seasonality("daily", period=1, fourier_order=8)
-    if frame["ds"].max() - frame["ds"].min() >= pd.Timedelta(days=13):
+    if long:
         model.add_seasonality("weekly", period=7, fourier_order=3)
     if country:
         model.add_country_holidays(country)
@@ -94,13 +102,15 @@ def _fit(peaks: Peaks, known: int, country: str | None) -> Prophet:
 def _predict(model: Prophet, peaks: Peaks, outlook: Outlook) -> Centre:
     recent = np.arange(outlook.known - peaks.per_day, outlook.known)
     samples = model.predictive_samples(_frame(peaks, np.concatenate([recent, outlook.targets])))["yhat"]
-    roots: Floats = np.sqrt(np.maximum(np.expm1(np.minimum(samples, 30.0)), 0))
+    most = np.log1p(LARGEST_LEAP * float(np.nanmax(peaks.values[: outlook.known])))
+    roots: Floats = np.sqrt(np.expm1(np.clip(samples, 0, most)))
     low, middle, high = np.quantile(roots, (0.1, 0.5, 0.9), axis=1)
     expected, wanted = middle[: recent.size], middle[recent.size :]
     ahead = (outlook.targets - outlook.known + 1) * 24 / peaks.per_day
     moved = wanted * level(SHIFT, np.sqrt(peaks.at(recent)), expected, float(expected.mean()), ahead)
-    width = ((high - low) / WIDTH_80)[recent.size :]
-    return Centre(roots=moved, width=np.maximum(width, 0.05 * max(float(width.mean()), 1e-6)))
+    width = (high - low)[recent.size :]
+    usual = float(np.median(width[: peaks.per_day])) or 1.0
+    return Centre(roots=moved, width=np.clip(width / usual, 1 / UNEVEN, UNEVEN))
 
 
 def _frame(peaks: Peaks, slots: Ints) -> pd.DataFrame:

@@ -37,7 +37,7 @@ def slot_start(moment: datetime, slot: timedelta) -> datetime:
 
 
 def wall_slots(index: pd.DatetimeIndex, slot: timedelta, zone: str) -> Ints:
-    """Number the slots on the wall clock that hold these instants."""
+    """Give the numbers of the wall-clock slots that hold these instants."""
     wall = index.tz_convert(ZoneInfo(zone)).tz_localize(None).as_unit("us")
     return wall.asi8 // (slot // timedelta(microseconds=1))
 
