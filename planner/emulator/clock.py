@@ -13,7 +13,7 @@ class Clock(Protocol):
         ...
 
 
-class ClockNotMovable(Exception):  # noqa: N818
+class ClockNotMovable(Exception):
     """Only a manual clock can be moved by hand."""
 
 

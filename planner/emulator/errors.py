@@ -36,11 +36,11 @@ class ApiError(Exception):
         return self.status
 
 
-class InvalidArgument(ApiError):  # noqa: N818 - the service's own word
+class InvalidArgument(ApiError):
     """A field of the request is wrong."""
 
 
-class InstanceMetricsRequired(ApiError):  # noqa: N818
+class InstanceMetricsRequired(ApiError):
     """A put with tracking policies for a function whose instance metrics are off."""
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class InstanceMetricsRequired(ApiError):  # noqa: N818
         super().__init__("Target tracking policy required instance metrics enabled.")
 
 
-class FunctionNotFound(ApiError):  # noqa: N818
+class FunctionNotFound(ApiError):
     """No such function."""
 
     status = 404
@@ -58,7 +58,7 @@ class FunctionNotFound(ApiError):  # noqa: N818
         super().__init__(f"function '{name}' does not exist.")
 
 
-class AliasNotFound(ApiError):  # noqa: N818
+class AliasNotFound(ApiError):
     """No such alias of the function."""
 
     status = 404
@@ -68,13 +68,13 @@ class AliasNotFound(ApiError):  # noqa: N818
         super().__init__(f"alias '{qualifier}' of function '{name}' does not exist.")
 
 
-class ProvisionConfigNotFound(ApiError):  # noqa: N818
+class ProvisionConfigNotFound(ApiError):
     """Nothing is set for this function and qualifier."""
 
     status = 404
 
 
-class NotCovered(ApiError):  # noqa: N818
+class NotCovered(ApiError):
     """A route that the emulator does not have: said loudly, never half answered."""
 
     status = 501
@@ -85,7 +85,7 @@ class NotCovered(ApiError):  # noqa: N818
         return "NotImplemented"
 
 
-class Injected(ApiError):  # noqa: N818
+class Injected(ApiError):
     """The answer that a fault ordered."""
 
     def __init__(self, code: str, message: str, status: int) -> None:

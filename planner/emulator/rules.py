@@ -165,9 +165,7 @@ def tracked(policy: TrackingPolicy, moment: Moment, settings: Settings) -> int:
     return min(max(value, policy.min_capacity), policy.max_capacity)
 
 
-def _all_last(
-    minutes: Sequence[float | None], count: int, test: Callable[[float], bool]
-) -> float | None:
+def _all_last(minutes: Sequence[float | None], count: int, test: Callable[[float], bool]) -> float | None:
     """The last minute's metric, if each of the last `count` minutes has one that passes."""
     last = minutes[-count:]
     if len(last) < count:

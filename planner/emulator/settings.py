@@ -109,7 +109,7 @@ class Settings:
             if choices and getattr(self, field.name) not in choices:
                 message = f"{field.name} must be one of {', '.join(choices)}"
                 raise ValueError(message)
-        if not 0 <= self.evaluation_lag_seconds <= 120:  # noqa: PLR2004 - the contract's bound
+        if not 0 <= self.evaluation_lag_seconds <= 120:
             message = "evaluation_lag_seconds must be from 0 to 120"
             raise ValueError(message)
         if not 0 < self.scale_in_coefficient <= 1:

@@ -37,9 +37,7 @@ def parse_window(start_text: str | None, end_text: str | None, zone_text: str | 
     start = _bound("StartTime", start_text, zone)
     end = _bound("EndTime", end_text, zone)
     if start is not None and end is not None and start >= end:
-        message = (
-            f"The StartTime should be before the EndTime (actual: '{start_text}', '{end_text}')"
-        )
+        message = f"The StartTime should be before the EndTime (actual: '{start_text}', '{end_text}')"
         raise InvalidArgument(message)
     return Window(start=start, end=end)
 
@@ -51,9 +49,7 @@ def parse_zone(text: str | None) -> ZoneInfo | None:
     try:
         return ZoneInfo(text)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        message = (
-            f"The TimeZone is not an IANA time zone (example: 'Asia/Shanghai', actual: '{text}')"
-        )
+        message = f"The TimeZone is not an IANA time zone (example: 'Asia/Shanghai', actual: '{text}')"
         raise InvalidArgument(message) from error
 
 
@@ -64,10 +60,7 @@ def _bound(field: str, text: str | None, zone: ZoneInfo | None) -> datetime | No
     if moment is not None:
         return moment
     kind, example = ("local", "") if zone else ("UTC", "Z")
-    message = (
-        f"The {field} is not in {kind} time format "
-        f"(example: '2020-10-10T10:10:10{example}', actual: '{text}')"
-    )
+    message = f"The {field} is not in {kind} time format (example: '2020-10-10T10:10:10{example}', actual: '{text}')"
     raise InvalidArgument(message)
 
 

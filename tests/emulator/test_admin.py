@@ -73,9 +73,7 @@ def test_load_functions_and_state_by_route() -> None:
         ("/functions/asr", {"instanceConcurrency": 201}, 400),
     ],
 )
-def test_admin_requests_that_make_no_sense_are_refused(
-    path: str, body: object, status: int
-) -> None:
+def test_admin_requests_that_make_no_sense_are_refused(path: str, body: object, status: int) -> None:
     with emulated(ASR) as fc:
         found, told = fc.admin("PUT", _ADMIN + path, body)
         assert (found, "error" in told) == (status, True)

@@ -42,9 +42,7 @@ _BODIES = st.fixed_dictionaries(
     },
 )
 _STEPS = st.lists(
-    st.one_of(
-        _BODIES, st.none(), st.integers(1, 40).map(lambda count: timedelta(seconds=count * 37))
-    ),
+    st.one_of(_BODIES, st.none(), st.integers(1, 40).map(lambda count: timedelta(seconds=count * 37))),
     max_size=12,
 )
 
@@ -95,13 +93,9 @@ def test_one_long_move_of_the_clock_is_many_short_ones(
     ("among", "past_at", "lag"),
     [*product(["last", "max"], ["fires", "ignored"], [0, 60, 120])],
 )
-def test_a_document_that_says_the_same_in_every_reading_is_read_the_same(
-    among: str, past_at: str, lag: int
-) -> None:
+def test_a_document_that_says_the_same_in_every_reading_is_read_the_same(among: str, past_at: str, lag: int) -> None:
     """A default equal to the step in effect, and windows that do not overlap."""
-    switches = Settings.from_mapping(
-        {"among": among, "past_at": past_at, "evaluation_lag_seconds": lag}
-    )
+    switches = Settings.from_mapping({"among": among, "past_at": past_at, "evaluation_lag_seconds": lag})
     emulator = Emulator(World(functions=(ASR,), settings=switches), clock=ManualClock(NOON))
     early = action("now", "at(2026-11-23T11:00:00Z)", 4, endTime="2026-11-23T12:30:00Z")
     late = action("next", "at(2026-11-23T12:30:00Z)", 7, startTime="2026-11-23T12:30:00Z")

@@ -80,7 +80,7 @@ def _free_port() -> int:
 
 
 def _start(database: Path, port: int) -> subprocess.Popen[bytes]:
-    process = subprocess.Popen([sys.executable, "-c", _SERVE, str(database), str(port)])  # noqa: S603
+    process = subprocess.Popen([sys.executable, "-c", _SERVE, str(database), str(port)])
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
         with socket.socket() as probe:
@@ -103,9 +103,7 @@ def test_kill_9_loses_no_acknowledged_put(tmp_path: Path, delay: float) -> None:
         for value in range(1, 10_000):
             body = models.PutProvisionConfigInput(default_target=value)
             try:
-                fc.put_provision_config(
-                    "asr", models.PutProvisionConfigRequest(qualifier="prod", body=body)
-                )
+                fc.put_provision_config("asr", models.PutProvisionConfigRequest(qualifier="prod", body=body))
             except UnretryableException:
                 return
             acknowledged = value

@@ -115,9 +115,7 @@ CASES = [
             ],
             "targetTrackingPolicies": [
                 policy(f"t{i}", metricType=metric, metricTarget=1, minCapacity=0, maxCapacity=1)
-                for i, metric in enumerate(
-                    ["ProvisionedConcurrencyUtilization", "CPUUtilization", "GPUMemUtilization"]
-                )
+                for i, metric in enumerate(["ProvisionedConcurrencyUtilization", "CPUUtilization", "GPUMemUtilization"])
             ],
         },
     ),

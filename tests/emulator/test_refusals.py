@@ -35,15 +35,16 @@ def _starting(text: str, **more: str) -> Body:
         ),
         (
             _starting("2020-10-10T10:10:10"),
-            "The StartTime is not in UTC time format "
-            "(example: '2020-10-10T10:10:10Z', actual: '2020-10-10T10:10:10')",
+            "The StartTime is not in UTC time format (example: '2020-10-10T10:10:10Z', actual: '2020-10-10T10:10:10')",
             _JAVA,
         ),
         (
             _actions(action("action1", "cron(0s */30 * * * *)", 1)),
-            "The ScheduleExpression should be atTime or cron expression "
-            "(example: ['at(2020-10-10T10:10:10Z)', 'cron(0 */30 * * * *)'], "
-            "actual: 'cron(0s */30 * * * *)')",
+            (
+                "The ScheduleExpression should be atTime or cron expression "
+                "(example: ['at(2020-10-10T10:10:10Z)', 'cron(0 */30 * * * *)'], "
+                "actual: 'cron(0s */30 * * * *)')"
+            ),
             _JAVA,
         ),
         (
@@ -63,20 +64,20 @@ def _starting(text: str, **more: str) -> Body:
         ),
         (
             _starting("2020-10-10T10:10:10Z", timeZone=SHANGHAI),
-            "The StartTime is not in local time format "
-            "(example: '2020-10-10T10:10:10', actual: '2020-10-10T10:10:10Z')",
+            (
+                "The StartTime is not in local time format "
+                "(example: '2020-10-10T10:10:10', actual: '2020-10-10T10:10:10Z')"
+            ),
             _OWN,
         ),
         (
             _starting("2020-10-10T10:10:10", timeZone="Asia/Peking"),
-            "The TimeZone is not an IANA time zone "
-            "(example: 'Asia/Shanghai', actual: 'Asia/Peking')",
+            "The TimeZone is not an IANA time zone (example: 'Asia/Shanghai', actual: 'Asia/Peking')",
             _OWN,
         ),
         (
             _starting("2020-10-10T10:10:10Z", endTime="2020-10-10T10:10:10Z"),
-            "The StartTime should be before the EndTime "
-            "(actual: '2020-10-10T10:10:10Z', '2020-10-10T10:10:10Z')",
+            "The StartTime should be before the EndTime (actual: '2020-10-10T10:10:10Z', '2020-10-10T10:10:10Z')",
             _OWN,
         ),
         (
@@ -112,8 +113,10 @@ def _starting(text: str, **more: str) -> Body:
         ({"scheduledActions": ["up"]}, "ScheduledActions should contain objects only", _OWN),
         (
             _policies(policy(metricType="GPUSmUtilization")),
-            "The MetricType should be one of [ProvisionedConcurrencyUtilization, CPUUtilization, "
-            "GPUMemUtilization] (actual: 'GPUSmUtilization')",
+            (
+                "The MetricType should be one of [ProvisionedConcurrencyUtilization, CPUUtilization, "
+                "GPUMemUtilization] (actual: 'GPUSmUtilization')"
+            ),
             _OWN,
         ),
         (
@@ -135,9 +138,7 @@ def _starting(text: str, **more: str) -> Body:
     ],
     ids=lambda value: value[:60] if isinstance(value, str) else None,
 )
-def test_a_faulty_put_is_refused_with_its_text_and_changes_nothing(
-    body: object, text: str, source: str
-) -> None:
+def test_a_faulty_put_is_refused_with_its_text_and_changes_nothing(body: object, text: str, source: str) -> None:
     with emulated() as fc:
         before = fc.put({"defaultTarget": 1})
         assert fc.refusal(body) == ("InvalidArgument", text), source

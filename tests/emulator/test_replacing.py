@@ -29,9 +29,7 @@ def test_the_answer_of_a_put_shows_the_static_value_and_echoes_the_policies() ->
 def test_a_list_that_is_absent_or_null_is_kept(absent: dict[str, None]) -> None:
     # fc-java-sdk's live test.
     with emulated() as fc:
-        fc.put(
-            {"defaultTarget": 1, "scheduledActions": [_UP], "targetTrackingPolicies": [policy()]}
-        )
+        fc.put({"defaultTarget": 1, "scheduledActions": [_UP], "targetTrackingPolicies": [policy()]})
         answer = fc.put_raw({"defaultTarget": 7, **absent})
         assert answer["defaultTarget"] == 7
         assert answer["scheduledActions"] == [_UP]
@@ -40,9 +38,7 @@ def test_a_list_that_is_absent_or_null_is_kept(absent: dict[str, None]) -> None:
 
 def test_an_empty_list_clears() -> None:
     with emulated() as fc:
-        fc.put(
-            {"defaultTarget": 1, "scheduledActions": [_UP], "targetTrackingPolicies": [policy()]}
-        )
+        fc.put({"defaultTarget": 1, "scheduledActions": [_UP], "targetTrackingPolicies": [policy()]})
         answer = fc.put_raw({"scheduledActions": [], "targetTrackingPolicies": []})
         assert (answer["scheduledActions"], answer["targetTrackingPolicies"]) == ([], [])
         assert answer["defaultTarget"] == 1
@@ -90,9 +86,7 @@ def test_every_alias_and_latest_have_a_config_of_their_own() -> None:
 
 def test_no_qualifier_means_latest() -> None:
     with emulated() as fc:
-        request = models.PutProvisionConfigRequest(
-            body=models.PutProvisionConfigInput(default_target=3)
-        )
+        request = models.PutProvisionConfigRequest(body=models.PutProvisionConfigInput(default_target=3))
         fc.client.put_provision_config("asr", request)
         assert fc.get("LATEST")["defaultTarget"] == 3
 

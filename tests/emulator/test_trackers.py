@@ -10,9 +10,7 @@ from planner.emulator.rules import Moment, tracked
 from tests.emulator.fc import ASR, NOON, Fc, action, emulated, policy, utc
 
 _UTILISATION = "ProvisionedConcurrencyUtilization"
-_BUSY = TrackingPolicy(
-    name="busy", metric_type=_UTILISATION, metric_target=0.6, min_capacity=1, max_capacity=50
-)
+_BUSY = TrackingPolicy(name="busy", metric_type=_UTILISATION, metric_target=0.6, min_capacity=1, max_capacity=50)
 
 
 def _value(minutes: list[float | None], warm: int = 10, starting: int = 0, **more: object) -> int:
@@ -143,9 +141,7 @@ def test_load_is_per_alias_and_follows_its_series() -> None:
     ]  # fmt: skip
     again = Load(values=(1, 5), start=NOON, repeat=True)
     assert [again.at(utc(f"2026-11-23 12:0{m}:30")) for m in range(4)] == [1, 5, 1, 5]
-    quick = FunctionSpec(
-        name="asr", aliases=("prod", "canary"), instance_metrics=True, startup_seconds=(0.0,)
-    )
+    quick = FunctionSpec(name="asr", aliases=("prod", "canary"), instance_metrics=True, startup_seconds=(0.0,))
     with emulated(quick) as fc:
         for alias in ("prod", "canary"):
             fc.put({"defaultTarget": 1, "targetTrackingPolicies": [policy()]}, alias)

@@ -28,9 +28,7 @@ def test_a_file_gives_settings_and_functions(tmp_path: Path) -> None:
     path = tmp_path / "world.yaml"
     path.write_text(_FILE)
     world = load_world(path)
-    assert world.settings == Settings(
-        among="max", evaluation_lag_seconds=120, startup_seconds=(10.0, 30.0)
-    )
+    assert world.settings == Settings(among="max", evaluation_lag_seconds=120, startup_seconds=(10.0, 30.0))
     (function,) = world.functions
     assert (function.name, function.aliases, function.startup_seconds) == (
         "asr-gpu",
@@ -59,9 +57,7 @@ def test_a_file_gives_settings_and_functions(tmp_path: Path) -> None:
         ("{", "while parsing"),
     ],
 )
-def test_a_file_that_is_no_world_is_refused_with_its_name(
-    tmp_path: Path, text: str, fault: str
-) -> None:
+def test_a_file_that_is_no_world_is_refused_with_its_name(tmp_path: Path, text: str, fault: str) -> None:
     path = tmp_path / "world.yaml"
     path.write_text(text)
     with pytest.raises(ValueError, match=fault) as refusal:

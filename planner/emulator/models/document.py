@@ -83,9 +83,7 @@ class Document:
             default_target=values["defaultTarget"],
             always_allocate_cpu=values["alwaysAllocateCPU"],
             always_allocate_gpu=values["alwaysAllocateGPU"],
-            scheduled_actions=tuple(
-                ScheduledAction.from_wire(entry) for entry in values["scheduledActions"]
-            ),
+            scheduled_actions=tuple(ScheduledAction.from_wire(entry) for entry in values["scheduledActions"]),
             target_tracking_policies=tuple(
                 TrackingPolicy.from_wire(entry) for entry in values["targetTrackingPolicies"]
             ),

@@ -84,9 +84,7 @@ class Emulator:
             with self.account(changes=True) as account:
                 return account.at
 
-    def offer(
-        self, function: str, load: Load, *, qualifier: str = LATEST, metric: str = CONCURRENCY
-    ) -> None:
+    def offer(self, function: str, load: Load, *, qualifier: str = LATEST, metric: str = CONCURRENCY) -> None:
         """Set what is offered to a function and alias from now on.
 
         `metric` is `Concurrency`, or `CPUUtilization` or `GPUMemUtilization` for the trackers

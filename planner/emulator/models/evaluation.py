@@ -44,11 +44,7 @@ def evaluate_now(account: Account, config: ConfigState) -> None:
 def _next_evaluation(account: Account, to: datetime) -> datetime | None:
     """The next whole minute or first evaluation after a put, if it comes before or at `to`."""
     moments = [account.at.replace(second=0, microsecond=0) + _MINUTE]
-    moments += [
-        config.evaluate_from
-        for config in account.configs.values()
-        if config.evaluate_from > account.at
-    ]
+    moments += [config.evaluate_from for config in account.configs.values() if config.evaluate_from > account.at]
     moment = min(moments)
     return moment if moment <= to else None
 

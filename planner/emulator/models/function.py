@@ -31,7 +31,7 @@ class FunctionSpec:
 
     def __post_init__(self) -> None:
         """Refuse what could not be a function."""
-        if not self.name or not 1 <= self.instance_concurrency <= 200:  # noqa: PLR2004 - FC's bound
+        if not self.name or not 1 <= self.instance_concurrency <= 200:
             message = f"function {self.name!r}: needs a name and an instanceConcurrency of 1 to 200"
             raise ValueError(message)
 

@@ -52,8 +52,6 @@ class Load:
         start = body.get("start")
         return cls(
             values=tuple(float(value) for value in series),
-            start=aware(datetime.fromisoformat(start))
-            if start
-            else datetime(1970, 1, 1, tzinfo=UTC),
+            start=aware(datetime.fromisoformat(start)) if start else datetime(1970, 1, 1, tzinfo=UTC),
             repeat=bool(body.get("repeat", False)),
         )

@@ -100,11 +100,7 @@ def list_provision_configs(account: Account, call: Call) -> Json:
         views |= account.past
     wanted = call.query.get("functionName", "")
     after = _read_token(call.query.get("nextToken", ""))
-    rest = sorted(
-        key
-        for key, view in views.items()
-        if view is not None and key > after and wanted in ("", key[0])
-    )
+    rest = sorted(key for key, view in views.items() if view is not None and key > after and wanted in ("", key[0]))
     limit = _page_size(call.query.get("limit", ""), account.settings.page_limit)
     page = rest[:limit]
     answer: Json = {"provisionConfigs": [views[key] for key in page]}

@@ -23,9 +23,7 @@ class Storage:
         self._connection.execute("PRAGMA journal_mode=WAL")
         self._connection.execute("PRAGMA synchronous=FULL")
         with self._connection:
-            self._connection.execute(
-                "CREATE TABLE IF NOT EXISTS document (key TEXT PRIMARY KEY, body TEXT NOT NULL)"
-            )
+            self._connection.execute("CREATE TABLE IF NOT EXISTS document (key TEXT PRIMARY KEY, body TEXT NOT NULL)")
         rows = self._connection.execute("SELECT key, body FROM document")
         self._stored: dict[str, str] = dict(rows.fetchall())
 

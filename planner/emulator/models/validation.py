@@ -92,18 +92,13 @@ def _policy(entry: Json) -> TrackingPolicy:
     for name in ("name", "metricType"):
         _required_text(entry, name)
     if entry["metricType"] not in METRIC_TYPES:
-        message = (
-            f"The MetricType should be one of [{', '.join(METRIC_TYPES)}] "
-            f"(actual: '{entry['metricType']}')"
-        )
+        message = f"The MetricType should be one of [{', '.join(METRIC_TYPES)}] (actual: '{entry['metricType']}')"
         raise InvalidArgument(message)
     _ratio(entry, "metricTarget")
     low = _instances(entry, "minCapacity", required=True) or 0
     high = _instances(entry, "maxCapacity", required=True) or 0
     if low > high:
-        message = (
-            f"The MinCapacity should not be greater than the MaxCapacity (actual: {low}, {high})"
-        )
+        message = f"The MinCapacity should not be greater than the MaxCapacity (actual: {low}, {high})"
         raise InvalidArgument(message)
     _dates(entry)
     policy = TrackingPolicy.from_wire(entry)
@@ -139,9 +134,7 @@ def _instances(values: Json, key: str, *, required: bool) -> int | None:
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MAX_INSTANCES:
         return value
     actual = "none" if value is None else repr(value)
-    message = (
-        f"The {_title(key)} should be an integer from 0 to {_MAX_INSTANCES} (actual: {actual})"
-    )
+    message = f"The {_title(key)} should be an integer from 0 to {_MAX_INSTANCES} (actual: {actual})"
     raise InvalidArgument(message)
 
 

@@ -36,10 +36,7 @@ def admin_routes(emulator: Emulator) -> list[Route]:
         ("GET", "/journal", _get_journal),
         ("DELETE", "/journal", _clear_journal),
     )
-    return [
-        Route(ADMIN + path, _endpoint(emulator, handler), methods=[method])
-        for method, path, handler in table
-    ]
+    return [Route(ADMIN + path, _endpoint(emulator, handler), methods=[method]) for method, path, handler in table]
 
 
 def _endpoint(emulator: Emulator, handler: _Handler) -> Callable[[Request], Awaitable[Response]]:

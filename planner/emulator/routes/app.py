@@ -44,10 +44,7 @@ _Endpoint = Callable[[Request], Awaitable[Response]]
 
 def create_app(emulator: Emulator) -> Starlette:
     """The ASGI application of an emulator: the admin routes, the API, and 501 for the rest."""
-    api = [
-        Route(path, _endpoint(emulator, action), methods=[method])
-        for method, path, action in ROUTES
-    ]
+    api = [Route(path, _endpoint(emulator, action), methods=[method]) for method, path, action in ROUTES]
     rest = Route("/{path:path}", _endpoint(emulator, UNKNOWN), methods=_ANY_METHOD)
     return Starlette(routes=[*admin_routes(emulator), *api, rest])
 
