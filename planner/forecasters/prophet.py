@@ -14,7 +14,7 @@ import pandas as pd
 
 from planner.errors import PlannerError
 from planner.forecasters.base import SATURDAY, Centre, Floats, Ints, Outlook, Peaks
-from planner.forecasters.level import Shift, level
+from planner.forecasters.level import Shift, move
 
 if TYPE_CHECKING:
     from prophet import Prophet
@@ -107,7 +107,7 @@ def _predict(model: Prophet, peaks: Peaks, outlook: Outlook) -> Centre:
     low, middle, high = np.quantile(roots, (0.1, 0.5, 0.9), axis=1)
     expected, wanted = middle[: recent.size], middle[recent.size :]
     ahead = (outlook.targets - outlook.known + 1) * 24 / peaks.per_day
-    moved = wanted * level(SHIFT, np.sqrt(peaks.at(recent)), expected, float(expected.mean()), ahead)
+    moved = move(SHIFT, wanted, ahead, np.sqrt(peaks.at(recent)), expected)
     width = (high - low)[recent.size :]
     usual = float(np.median(width[: peaks.per_day])) or 1.0
     return Centre(roots=moved, width=np.clip(width / usual, 1 / UNEVEN, UNEVEN))

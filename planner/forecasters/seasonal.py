@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.forecasters.base import SATURDAY, Centre, Floats, Ints, Outlook, Peaks
-from planner.forecasters.level import Shift, level
+from planner.forecasters.level import Shift, move
 
 SHARPNESS = 12.0
 ERROR_HALF_LIFE_DAYS = 7.0
@@ -82,7 +82,7 @@ def _members(peaks: Peaks, outlook: Outlook) -> Floats:
     moved = []
     for profile in _profiles(peaks, slots, outlook.known):
         wanted, expected = profile[outlook.targets - begin], profile[: peaks.per_day]
-        moved += [wanted * level(s, observed, expected, float(profile.mean()), ahead) for s in SHIFTS]
+        moved += [move(s, wanted, ahead, observed, expected) for s in SHIFTS]
     return np.array(moved)
 
 
