@@ -96,7 +96,7 @@ def _history() -> None:
         "points",
         sa.Column("series_id", sa.Integer(), nullable=False),
         sa.Column("at", INSTANT, nullable=False),
-        sa.Column("value", sa.Float(), nullable=True),
+        sa.Column("value", sa.Double(), nullable=True),
         sa.Column("step_seconds", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("series_id", "at", name="pk_points"),
         sa.ForeignKeyConstraint(["series_id"], ["series.id"], name="fk_points_series_id"),

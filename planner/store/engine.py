@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -69,8 +69,10 @@ class Database:
     def _explained(self) -> Iterator[None]:
         try:
             yield
-        except SQLAlchemyError as error:
-            raise explain(error, self.location, self.secrets) from error
+        except DBAPIError as error:
+            # A traceback shows the cause too.
+            told = any(secret in str(error) for secret in self.secrets)
+            raise explain(error, self.location, self.secrets) from (None if told else error)
 
 
 def connect(url: str, *, create: bool) -> Database:

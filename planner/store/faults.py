@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
 
 from planner.errors import StoreError
 
@@ -53,9 +53,9 @@ _CONNECTING = (
 """A refused connection has no SQLSTATE: by its text."""
 
 
-def explain(error: SQLAlchemyError, location: str, secrets: tuple[str, ...]) -> StoreError:
+def explain(error: DBAPIError, location: str, secrets: tuple[str, ...]) -> StoreError:
     """The error in words for people, without `secrets`."""
-    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    cause = error.orig or error
     sentence, remedy = _sentence(cause)
     said = " ".join(str(cause).split())
     for secret in secrets:

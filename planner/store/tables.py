@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from sqlalchemy import DateTime, Dialect, ForeignKey, Index, MetaData, Text, TypeDecorator, UniqueConstraint
+from sqlalchemy import DateTime, Dialect, Double, ForeignKey, Index, MetaData, Text, TypeDecorator, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, MappedAsDataclass, mapped_column, relationship
 
 from planner.base import utc
@@ -21,11 +21,11 @@ class UtcDateTime(TypeDecorator[datetime]):
     impl = DateTime(timezone=True)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_bind_param(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
         """In UTC; SQLite keeps the digits and forgets the zone."""
         return None if value is None else utc(value)
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
         """PostgreSQL answers in the zone of the session, SQLite without one."""
         if value is None:
             return None
@@ -38,7 +38,7 @@ class CleanText(TypeDecorator[str]):
     impl = Text
     cache_ok = True
 
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+    def process_bind_param(self, value: str | None, _dialect: Dialect) -> str | None:
         """Storable text."""
         if value is None:
             return None
@@ -133,5 +133,5 @@ class PointRow(Base):
 
     series_id: Mapped[int] = mapped_column(ForeignKey("series.id"), primary_key=True)
     at: Mapped[datetime] = mapped_column(primary_key=True)
-    value: Mapped[float | None]
+    value: Mapped[float | None] = mapped_column(Double)
     step_seconds: Mapped[int]
