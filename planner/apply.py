@@ -78,7 +78,8 @@ def apply(
 def recover(plan: Plan, *, attempt: int, fc: FunctionCompute, audit: Audit, clock: Clock) -> Outcome:
     """Give an attempt that began and never ended (its process was killed) the outcome that FC shows.
 
-    Only for an attempt whose process is gone. Raises FCError, and leaves the row open, if FC can't be read.
+    Only for an attempt whose process is gone, and some seconds after: a put that had left may still arrive. Raises
+    FCError, and leaves the row open, if FC can't be read.
     """
     live = fc.get_provision_config(plan.function)
     if live.config.digest == plan.wanted.digest:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from planner.fc.client import SdkFunctionCompute
 
 _DEFAULT_RETRY = RetryPolicy()
+_OLD_NAMES = ("me-central-1", "cn-shanghai-finance-1", "cn-heyuan-acdr-1", "cn-hangzhou-finance")
+"""Regions whose endpoint is named the old way (the SDK's own table, which ends one other name in a tab)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,9 +46,9 @@ class Connection:
 
     @property
     def host(self) -> str:
-        """Name and, where given, port; the region's public endpoint if no other is named (SDK: regional rule)."""
+        """Name and, where given, port; the region's public endpoint if no other is named."""
         if not self.endpoint:
-            return f"fcv3.{self.region}.aliyuncs.com"
+            return f"{self.region}.fc.aliyuncs.com" if self.region in _OLD_NAMES else f"fcv3.{self.region}.aliyuncs.com"
         return urlsplit(self.endpoint).netloc if "://" in self.endpoint else self.endpoint
 
     def __post_init__(self) -> None:

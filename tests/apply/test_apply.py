@@ -2,85 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
 from planner.apply import PUTS, READS, apply
-from planner.base import FunctionRef
 from planner.clock import ManualClock
 from planner.errors import FCError, FCRefused, FCServerError, FCThrottled, FCUnreachable, StoreError, UnsafePlan
 from planner.fc.memory import MemoryFunctionCompute
-from planner.fc.port import FunctionCompute, FunctionFacts
-from planner.outcome import Arrival, Outcome, OutcomeKind
+from planner.outcome import OutcomeKind
 from planner.plan import Plan, Rule
-from planner.provision import LiveDocument, ProvisionConfig
-from tests.apply.conftest import MemoryAudit
+from planner.provision import ProvisionConfig
+from tests.apply.conftest import Applying, Meddled, MemoryAudit, holding
 from tests.builders import FUNCTION, NOON, a_breach, a_plan
 
 BY_HAND = ProvisionConfig(default_target=9)
 CUT = FCUnreachable("the connection was cut")
-
-
-@dataclass(slots=True)
-class Applying:
-    """Applies with the ports of one test; `plan` is what `a_plan()` gives unless said otherwise."""
-
-    fc: FunctionCompute
-    audit: MemoryAudit
-    clock: ManualClock
-
-    def __call__(
-        self, plan: Plan | None = None, *, force: bool = False, follow: timedelta = timedelta(minutes=5)
-    ) -> Outcome:
-        return apply(
-            plan or a_plan(),
-            fc=self.fc,
-            audit=self.audit,
-            clock=self.clock,
-            who="zhang.wei",
-            force=force,
-            follow=follow,
-        )
-
-
-@pytest.fixture
-def applying(fc: MemoryFunctionCompute, audit: MemoryAudit, clock: ManualClock) -> Applying:
-    return Applying(fc, audit, clock)
-
-
-@dataclass(slots=True)
-class Meddled:
-    """A port on which somebody else acts right before our call of some number (counted from 1)."""
-
-    fc: MemoryFunctionCompute
-    meddles: dict[int, Callable[[MemoryFunctionCompute], None]]
-
-    def get_provision_config(self, function: FunctionRef) -> LiveDocument:
-        self._meddle()
-        return self.fc.get_provision_config(function)
-
-    def put_provision_config(self, function: FunctionRef, config: ProvisionConfig) -> LiveDocument:
-        self._meddle()
-        return self.fc.put_provision_config(function, config)
-
-    def get_function(self, function: FunctionRef) -> FunctionFacts:
-        return self.fc.get_function(function)
-
-    def _meddle(self) -> None:
-        if meddle := self.meddles.get(len(self.fc.calls) + 1):
-            meddle(self.fc)
-
-
-def holding(config: ProvisionConfig) -> Callable[[MemoryFunctionCompute], None]:
-    """Somebody sets this document in the console."""
-
-    def change(fc: MemoryFunctionCompute) -> None:
-        fc.documents[FUNCTION] = replace(fc.documents[FUNCTION], config=config)
-
-    return change
 
 
 class TestTheGoodWay:
@@ -211,6 +149,16 @@ class TestRefusingAndStaleness:
 
         assert outcome.kind is OutcomeKind.STALE
         assert outcome.live_after == a_plan().live.digest
+
+    def test_the_other_of_two_writers_may_have_written_the_same(
+        self, applying: Applying, fc: MemoryFunctionCompute
+    ) -> None:
+        busy = FCRefused("busy", code="ConcurrentUpdateError", status=409)
+        fc.fail_next(busy, action="PutProvisionConfig")
+
+        outcome = replace(applying, fc=Meddled(fc, {3: holding(a_plan().wanted)}))()
+
+        assert outcome.kind is OutcomeKind.APPLIED
 
 
 class TestWithoutAClearAnswer:
@@ -347,90 +295,3 @@ class TestWhateverHappens:
             replace(applying, fc=Meddled(MemoryFunctionCompute({}), {1: break_down}))()
 
         assert audit.last.message == "Nothing was sent: broken off by RuntimeError"
-
-
-class TestFollowing:
-    def test_the_instances_of_the_step_in_effect_are_counted(self, applying: Applying) -> None:
-        outcome = applying()
-
-        assert (outcome.arrival, outcome.wanted_instances, outcome.current) == (Arrival.ARRIVED, 2, 4)
-
-    def test_instances_that_come_late_are_waited_for(
-        self, applying: Applying, fc: MemoryFunctionCompute, clock: ManualClock
-    ) -> None:
-        fc.set_instances(FUNCTION, current=0)
-        port = Meddled(fc, {6: lambda port: port.set_instances(FUNCTION, current=2)})
-
-        outcome = replace(applying, fc=port)()
-
-        assert outcome.arrival is Arrival.ARRIVED
-        assert clock.monotonic() == 15
-
-    def test_the_reason_that_fc_gives_ends_the_wait(self, applying: Applying, fc: MemoryFunctionCompute) -> None:
-        fc.set_instances(FUNCTION, current=0)
-        port = Meddled(fc, {4: lambda port: port.set_instances(FUNCTION, current=0, error="image not found")})
-
-        outcome = replace(applying, fc=port)()
-
-        assert (outcome.kind, outcome.arrival) == (OutcomeKind.APPLIED, Arrival.BLOCKED)
-        assert outcome.current_error == "image not found"
-        assert outcome.message.endswith("Only 0 of 2 instances are there; FC says: image not found")
-
-    def test_a_passing_error_text_does_not_end_it(
-        self, applying: Applying, fc: MemoryFunctionCompute, clock: ManualClock
-    ) -> None:
-        fc.set_instances(FUNCTION, current=0, error="Resources are being replenished")
-        port = Meddled(fc, {60: lambda port: port.set_instances(FUNCTION, current=2)})
-
-        assert replace(applying, fc=port)().arrival is Arrival.ARRIVED
-
-    def test_a_text_from_before_the_put_counts_only_once_fc_has_evaluated_the_new_document(
-        self, applying: Applying, fc: MemoryFunctionCompute, clock: ManualClock
-    ) -> None:
-        fc.set_instances(FUNCTION, current=0, error="quota exceeded")
-
-        assert applying().arrival is Arrival.BLOCKED
-        assert clock.monotonic() == 120
-
-    def test_without_reason_and_instances_the_deadline_ends_it(
-        self, applying: Applying, fc: MemoryFunctionCompute, clock: ManualClock
-    ) -> None:
-        fc.set_instances(FUNCTION, current=1)
-
-        outcome = applying(follow=timedelta(seconds=60))
-
-        assert (outcome.arrival, clock.monotonic()) == (Arrival.STARTING, 60)
-        assert "Only 1 of 2 instances are there after 60 s" in outcome.message
-
-    def test_a_step_that_begins_meanwhile_and_asks_for_less_is_what_counts(
-        self, applying: Applying, fc: MemoryFunctionCompute, clock: ManualClock
-    ) -> None:
-        plan = a_plan(NOON - timedelta(minutes=119), valid_until=NOON + timedelta(minutes=15))
-        fc.set_instances(FUNCTION, current=3)
-
-        outcome = applying(plan)
-
-        assert (outcome.arrival, outcome.wanted_instances) == (Arrival.ARRIVED, 3)
-        assert clock.monotonic() == 60
-
-    def test_a_moment_without_fc_does_not_end_it(self, applying: Applying, fc: MemoryFunctionCompute) -> None:
-        fc.set_instances(FUNCTION, current=0)
-        port = Meddled(
-            fc, {4: lambda port: port.fail_next(CUT), 5: lambda port: port.set_instances(FUNCTION, current=2)}
-        )
-
-        assert replace(applying, fc=port)().arrival is Arrival.ARRIVED
-
-    def test_a_refusal_ends_it_and_the_document_is_applied_all_the_same(
-        self, applying: Applying, fc: MemoryFunctionCompute
-    ) -> None:
-        fc.set_instances(FUNCTION, current=0)
-
-        outcome = replace(applying, fc=Meddled(fc, {4: lambda port: port.fail_next(FCRefused("denied"))}))()
-
-        assert (outcome.kind, outcome.arrival) == (OutcomeKind.APPLIED, Arrival.NOT_FOLLOWED)
-
-    def test_without_patience_nothing_is_waited_for(self, applying: Applying, fc: MemoryFunctionCompute) -> None:
-        fc.set_instances(FUNCTION, current=0)
-
-        assert applying(follow=timedelta()).arrival is Arrival.NOT_FOLLOWED

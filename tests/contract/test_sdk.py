@@ -178,6 +178,7 @@ def test_the_proxy_is_used_for_other_hosts_unless_no_proxy_names_them(monkeypatc
     ("connection", "protocol", "host"),
     [
         (Connection(region="cn-hangzhou"), "https", "fcv3.cn-hangzhou.aliyuncs.com"),
+        (Connection(region="me-central-1"), "https", "me-central-1.fc.aliyuncs.com"),
         (Connection(endpoint="fcv3-vpc.example:8443"), "https", "fcv3-vpc.example:8443"),
         (Connection(endpoint="http://127.0.0.1:9090", region="cn-shanghai"), "http", "127.0.0.1:9090"),
     ],
