@@ -185,7 +185,7 @@ def _pose(history: History, now: datetime, horizon: timedelta, settings: Forecas
         return Outlook(targets=targets, known=min(int(targets[0]) - lag, peaks.values.size))
 
     first = outlook(start, slots, 0)
-    lag = int(first.targets[0]) - first.known
+    lag = int(first.targets[0]) - first.known + peaks.straddled
     length = min(slots, GROWTH_DAYS * peaks.per_day)
     past = (outlook(start - DAY * day, length, lag) for day in range(1, max(POOL_DAYS, settings.backtest_days + 1) + 1))
     usable = tuple(o for o in past if o.known >= 0.75 * peaks.per_day)
@@ -210,6 +210,8 @@ def _try_all(
         try:
             trials[family.name] = attempt(family, problem.peaks, problem.outlooks, settings.backtest_days)
         except FitError as error:
+            if settings.forecaster == family.name:
+                raise
             excuses[family.name] = error.message
     if set(MEAN_OF) <= set(trials):
         trials[MEAN] = average([(trials[name], weight) for name, weight in MEAN_OF.items()])

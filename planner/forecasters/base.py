@@ -31,6 +31,8 @@ class Peaks:
     first: int
     """Number of the first slot, counted from the wall clock's 1970-01-01T00:00."""
     per_day: int
+    straddled: bool
+    """Some intervals lie across a border of slots, so that a slot may hold what was known only after its end."""
 
     def at(self, slots: Ints) -> Floats:
         """Look up these slots, counted from the first; NaN outside what is held."""

@@ -14,6 +14,10 @@ REACH_HOURS = 1.0
 POOLING = 1 / 8
 """Weight of the whole day's spread in a slot's own, in days of evidence."""
 INFLATION = 0.75
+LEAST_EVIDENCE_DAYS = 0.25
+"""Of errors; with less, only the noise of arrivals is taken for known."""
+LARGEST_LEAP = 10.0
+"""Times the highest peak seen: errors of a first day can stretch a forecast beyond any use."""
 LONGEST_GROWTH = 3.0
 
 
@@ -24,10 +28,12 @@ def calibrate(peaks: Peaks, outlooks: Sequence[Outlook], centres: Sequence[Centr
     roots = np.array([c.roots[:size] for c in centres])
     width = np.array([c.width[:size] for c in centres])
     errors = (np.sqrt(peaks.at(targets)) - roots) / width
-    return [
-        quantiles(c, np.where(targets[i + 1 :] < o.known, errors[i + 1 :], np.nan), peaks.per_day)
-        for i, (o, c) in enumerate(zip(outlooks[:wanted], centres, strict=False))
-    ]
+    made = []
+    for i, (outlook, centre) in enumerate(zip(outlooks[:wanted], centres, strict=False)):
+        known = np.where(targets[i + 1 :] < outlook.known, errors[i + 1 :], np.nan)
+        highest = np.nanmax(peaks.values[: outlook.known], initial=1.0)
+        made.append(np.minimum(quantiles(centre, known, peaks.per_day), LARGEST_LEAP * highest))
+    return made
 
 
 def quantiles(centre: Centre, errors: Floats, per_day: int) -> Floats:
@@ -40,7 +46,7 @@ def quantiles(centre: Centre, errors: Floats, per_day: int) -> Floats:
     day = errors[:, :per_day]
     weights = np.isfinite(day) * 2.0 ** (-np.arange(len(day)) / HALF_LIFE_DAYS)[:, None]
     evidence = weights.sum() / per_day
-    if not evidence:
+    if evidence < LEAST_EVIDENCE_DAYS:
         arrivals = np.array(
             [NormalDist().inv_cdf(level) / 2 for level in LEVELS]
         )  # a Poisson number's root deviates by 1/2

@@ -26,7 +26,7 @@ SAMPLES = 200
 UNEVEN = 3.0
 """Times the usual width of its day that a slot's 0.1 to 0.9 interval may have, and the other way round."""
 LARGEST_LEAP = 3.0
-"""Times the highest peak seen that a sample may reach: on a logarithm a young trend runs away."""
+"""Times the highest peak seen that a sample or a centre may reach: on a logarithm a young trend runs away."""
 SHIFT = Shift(24, 0.5, 0.5, 12)
 LOGGERS = ("prophet", "prophet.plot", "prophet.models", "cmdstanpy")
 
@@ -102,15 +102,15 @@ def _fit(peaks: Peaks, known: int, country: str | None) -> Prophet:
 def _predict(model: Prophet, peaks: Peaks, outlook: Outlook) -> Centre:
     recent = np.arange(outlook.known - peaks.per_day, outlook.known)
     samples = model.predictive_samples(_frame(peaks, np.concatenate([recent, outlook.targets])))["yhat"]
-    most = np.log1p(LARGEST_LEAP * float(np.nanmax(peaks.values[: outlook.known])))
-    roots: Floats = np.sqrt(np.expm1(np.clip(samples, 0, most)))
+    most = LARGEST_LEAP * float(np.nanmax(peaks.values[: outlook.known]))
+    roots: Floats = np.sqrt(np.expm1(np.clip(samples, 0, np.log1p(most))))
     low, middle, high = np.quantile(roots, (0.1, 0.5, 0.9), axis=1)
     expected, wanted = middle[: recent.size], middle[recent.size :]
     ahead = (outlook.targets - outlook.known + 1) * 24 / peaks.per_day
     moved = move(SHIFT, wanted, ahead, np.sqrt(peaks.at(recent)), expected)
     width = (high - low)[recent.size :]
     usual = float(np.median(width[: peaks.per_day])) or 1.0
-    return Centre(roots=moved, width=np.clip(width / usual, 1 / UNEVEN, UNEVEN))
+    return Centre(roots=np.minimum(moved, np.sqrt(most)), width=np.clip(width / usual, 1 / UNEVEN, UNEVEN))
 
 
 def _frame(peaks: Peaks, slots: Ints) -> pd.DataFrame:

@@ -25,4 +25,4 @@ def quantiles(peaks: Peaks, outlook: Outlook) -> Floats:
     ahead = (outlook.targets - outlook.known + 1) / hour
     opened = np.sqrt(np.minimum(ahead / WIDENING_HOURS, 1.0))[:, None]
     above = np.maximum(np.array(LEVELS) - 0.5, 0) * 2
-    return np.asarray((np.sqrt(now) + reach * opened * above) ** 2)
+    return np.asarray(np.maximum((np.sqrt(now) + reach * opened * above) ** 2, now))

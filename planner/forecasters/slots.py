@@ -72,4 +72,4 @@ def slot_peaks(history: History, slot: timedelta, zone: str) -> Peaks:
         np.fmax.at(peaks, slots - first, values)
         seen += np.bincount(slots - first, weights=np.isfinite(values), minlength=size) / 2
     peaks[seen * 2 < slot / history.step] = np.nan
-    return Peaks(values=peaks, first=first, per_day=DAY // slot)
+    return Peaks(values=peaks, first=first, per_day=DAY // slot, straddled=bool((begins != ends).any()))
