@@ -108,12 +108,14 @@ def _install() -> None:
     prefix = ["env", *settings] if os.getuid() == 0 else ["sudo", "-n", "env", *settings]
     for arguments in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", "postgresql"]):
         command = [*prefix, "apt-get", "-o", "DPkg::Lock::Timeout=300", *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
+        try:
+            subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            said = str(getattr(error, "stdout", None) or "")[-2000:]
             raise RuntimeError(
-                "The tests need a PostgreSQL server (https://www.postgresql.org/download/) and could not install one: "
-                f"{' '.join(command)} ended with {done.returncode}\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
-            )
+                "The tests need a PostgreSQL server, and installing one failed; install it by hand and retry.\n"
+                f"{' '.join(command)}: {error}\n{said}"
+            ) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,13 +11,12 @@ from pathlib import Path
 
 import pytest
 
-import planner
 from planner.base import MINUTE
 from planner.store import Store, upgrade
 from tests.builders import FUNCTION, NOON, a_plan
 from tests.store.test_sqlite import integrity
 
-ROOT = Path(planner.__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 KILLS = 5
 WRITERS = 4
 TURNS = 15
