@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import StatementError
 
+from planner.apply import Audit
 from planner.base import MINUTE, FunctionRef
 from planner.errors import PlanFileError, StoreError
 from planner.outcome import Arrival, Outcome, OutcomeKind
@@ -119,6 +120,12 @@ def test_an_attempt_is_unfinished_until_its_outcome_is_written(store: Store) -> 
 def test_a_forced_apply_is_on_record(store: Store) -> None:
     store.begin(a_plan(breaches=(a_breach(),)), who="ann", at=NOON, forced=True)
     assert store.unfinished(FUNCTION)[0].forced
+
+
+def test_the_store_is_the_audit_that_apply_writes(store: Store) -> None:
+    audit: Audit = store
+    audit.finish(audit.begin(a_plan(), who="ann", at=NOON, forced=False), an_outcome())
+    assert store.last_applied(FUNCTION) is not None
 
 
 def test_beginning_puts_the_plan_on_record_too(store: Store) -> None:
