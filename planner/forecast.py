@@ -26,7 +26,7 @@ __all__ = ["FORECASTERS", "LEVELS", "Backtest", "Champion", "Forecast", "Forecas
 AUTO, MEAN = "auto", "mean"
 FORECASTERS = (AUTO, "lastweek", MEAN, "prophet", recent.NAME, "seasonal")
 """Names that a person can pin."""
-MEAN_OF = {"seasonal": 2.0, "lastweek": 1.0}
+MEAN_OF = {"seasonal": 3.0, "lastweek": 1.0}
 """Weights of the quantile mean, which loses a little on the average and much less where the tide breaks."""
 INCUMBENT, LEAD = "seasonal", 0.05
 """Who must be beaten, and by how much: a smaller lead over two weeks is luck more often than skill."""
