@@ -29,6 +29,7 @@ from planner.provision import LiveDocument, MetricType, ProvisionConfig
 from planner.reading import schedule_values
 from planner.recurring import WEEK, day_patterns
 from planner.risk import GUARDS, Choice, Objective, choose
+from planner.risk import Question as RiskQuestion
 from planner.safety import SafetyRules, Situation, breaches
 from planner.undo import steps_of
 
@@ -158,10 +159,12 @@ def _decide(
     choice = choose(
         question.history,
         champion.backtests,
-        sizing=sizing,
-        rules=rules,
-        objective=Objective(cold_share=settings.objective.cold_share, start_up=settings.capacity.lead),
-        guards=_guard_targets(settings),
+        RiskQuestion(
+            sizing=sizing,
+            rules=rules,
+            objective=Objective(cold_share=settings.objective.cold_share, start_up=settings.capacity.lead),
+            guards=_guard_targets(settings),
+        ),
     )
     progress("finding the cheapest steps")
     steps = schedule(

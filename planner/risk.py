@@ -2,27 +2,38 @@
 
 The forecasts of past days (each made from what was known then) are sized at every risk level, and each of those
 schedules is replayed under FC's rules with every guard on the load that really came. Nobody types a quantile.
+
+With few past days the luckiest pair looks best (the winner's curse), so the shares of other services under the same
+pair (`Prior`, measured by `benchmarks/make_prior.py`) count as one more day.
 """
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
+from importlib.resources import files
 
 import numpy as np
 
 from planner.base import MINUTE
 from planner.capacity import StepRules, required
 from planner.demand import Sizing
-from planner.forecast import Backtest
+from planner.forecast import Backtest, Forecast
 from planner.history import History, Statistic
-from planner.replay import Floats, Tracker, simulate
+from planner.reading import Minutes
+from planner.replay import Floats, Replay, Tracker, simulate
 
-LEVELS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
-GUARDS: tuple[float | None, ...] = (None, 0.95, 0.9, 0.8, 0.7, 0.6)
-SAFE_LEVEL = 0.99
-SAFE_GUARD = 0.7
+LEVELS = (0.05, 0.25, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
+GUARDS: tuple[float | None, ...] = (None, 0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)
 DAY = 24 * 60
+NEARLY_A_DAY = timedelta(hours=22)
+"""The newest past day counts although its last minutes have not reached the metric store."""
+PRIOR_DAYS = 1.0
+PRIOR_CAP = 5.0
+"""Times the objective: how badly one other service may speak against a pair."""
 SEED = 7
 
 
@@ -41,6 +52,57 @@ class Choice:
     risk_level: float
     guard_target: float | None
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What the candidates are judged by. `guards` are the metric targets that may be chosen."""
+
+    sizing: Sizing
+    rules: StepRules
+    objective: Objective
+    guards: tuple[float | None, ...] = GUARDS
+
+
+def choose(history: History, backtests: Sequence[Backtest], question: Question) -> Choice:
+    """The pair with the fewest instance-minutes on the past days whose cold share keeps the objective.
+
+    Where no pair does, the one with the smallest share. Without past days the prior alone speaks, and of the pairs
+    that it lets through the one nearest to the middle of the risk levels is taken.
+    """
+    days = [day for day in backtests if day.origin + NEARLY_A_DAY <= history.end and day.origin >= history.start]
+    allowed = question.objective.cold_share
+    share = PRIOR_DAYS * prior_share(question.guards, cap=PRIOR_CAP * allowed)
+    hours = np.zeros(share.shape)
+    if days:
+        result = replay_pairs(history, days, question)
+        shape = (len(days), *share.shape)
+        cold, offered, provisioned = (
+            total.reshape(shape).sum(axis=0) for total in (result.cold, result.offered, result.provisioned)
+        )
+        share = (share + len(days) * cold / np.maximum(offered, 1e-9)) / (PRIOR_DAYS + len(days))
+        hours = provisioned / (len(days) * DAY)
+    return _pick(share, hours, allowed, len(days), question.guards)
+
+
+def replay_pairs(history: History, days: Sequence[Backtest], question: Question) -> Replay:
+    """Every pair of level and guard on every day; cases in the order days, levels, guards."""
+    sizing, guards = question.sizing, question.guards
+    schedules = np.stack([_schedules(day.forecast, day.origin, question) for day in days])
+    loads = np.stack([minute_load(history, day.origin, DAY) for day in days])
+    shape = (len(days), len(LEVELS), len(guards), DAY)
+    target = np.broadcast_to(np.array([guard or 1.0 for guard in guards]), shape[:3]).reshape(-1, 1)
+    active = np.broadcast_to(np.array([guard is not None for guard in guards]), shape[:3]).reshape(-1, 1)
+    tracker = Tracker(
+        target=target, floor=np.array([[max(sizing.floor, 1)]]), ceiling=np.array([[sizing.ceiling]]), active=active
+    )
+    return simulate(
+        np.broadcast_to(schedules[:, :, None], shape).reshape(-1, DAY),
+        [tracker],
+        np.broadcast_to(loads[:, None, None], shape).reshape(-1, DAY),
+        instance_concurrency=sizing.instance_concurrency,
+        lead=-(-question.objective.start_up // MINUTE),
+    )
 
 
 def minute_load(history: History, start: datetime, minutes: int) -> Floats:
@@ -62,71 +124,56 @@ def minute_load(history: History, start: datetime, minutes: int) -> Floats:
     return load
 
 
-def choose(
-    history: History, backtests: tuple[Backtest, ...], *, sizing: Sizing, rules: StepRules, objective: Objective,
-    guards: tuple[float | None, ...] = GUARDS,
-) -> Choice:
-    """The pair with the fewest instance-minutes on the past days whose cold share keeps the objective with a margin.
+def prior_share(guards: tuple[float | None, ...], *, cap: float) -> Floats:
+    """Mean cold share of other services under each pair, none of them counting with more than `cap`.
 
-    Where no pair does, the one with the smallest cold share; without past days a safe pair, said in the reason.
+    Shape (levels, guards). A guard that was not measured speaks like the nearest that was.
     """
-    days = [day for day in backtests if day.origin + timedelta(days=1) <= history.end]
-    if len(days) < 2:
-        guard = SAFE_GUARD if SAFE_GUARD in guards else guards[0]
-        return Choice(
-            risk_level=SAFE_LEVEL, guard_target=guard,
-            reason=f"too little history to replay past days: P{100 * SAFE_LEVEL:g} of the peak to be safe",
-        )
-    cold, hours = _replay_past(history, days, sizing=sizing, rules=rules, objective=objective, guards=guards)
-    allowed = objective.cold_share * margin(len(days))
-    return _pick(cold, hours, allowed, len(days), guards)
+    measured = _measured()
+    rows = [_nearest(guard) for guard in guards]
+    mean: Floats = np.minimum(measured[:, rows], cap).mean(axis=2)
+    return mean
 
 
-def margin(days: int) -> float:
-    """Share of the objective that the past days may use: the fewer days, the more luck may be in the best pair."""
-    return days / (days + 5)
+@cache
+def _measured() -> Floats:
+    """Cold shares by level, guard and service; shape (levels, guards, services)."""
+    table = json.loads(files("planner").joinpath("data", "prior.json").read_text(encoding="utf-8"))
+    return np.array(table["cold_share"], dtype=np.float64)
 
 
-def _replay_past(
-    history: History, days: list[Backtest], *, sizing: Sizing, rules: StepRules, objective: Objective,
-    guards: tuple[float | None, ...],
-) -> tuple[Floats, Floats]:
-    """Cold share and mean provisioned instances of every pair over all days; shape (levels, guards) each."""
-    needs, loads = [], []
-    for day in days:
-        slot = int(day.forecast.slot / MINUTE)
-        ahead = int((day.origin - day.forecast.start) / MINUTE)
-        quantiles = np.stack([sizing.instances(day.forecast.quantile(level)) for level in LEVELS])
-        minutes = np.repeat(quantiles, slot, axis=1)[:, ahead : ahead + DAY]
-        needs.append(required(minutes, rules))
-        loads.append(minute_load(history, day.origin, minutes.shape[1]))
-    shape = (len(days), len(LEVELS), len(guards), needs[0].shape[1])
-    schedule = np.broadcast_to(np.stack(needs)[:, :, None], shape).reshape(-1, shape[-1])
-    load = np.broadcast_to(np.stack(loads)[:, None, None], shape).reshape(-1, shape[-1])
-    target = np.broadcast_to(np.array([g or 1.0 for g in guards]), shape[:3]).reshape(-1, 1)
-    active = np.broadcast_to(np.array([g is not None for g in guards]), shape[:3]).reshape(-1, 1)
-    guard = Tracker(
-        target=target, floor=np.array([[max(sizing.floor, 1)]]), ceiling=np.array([[sizing.ceiling]]), active=active
-    )
-    result = simulate(
-        schedule, [guard], load,
-        instance_concurrency=sizing.instance_concurrency, lead=-(-objective.start_up // MINUTE),
-    )
-    cold, offered, provisioned = (
-        total.reshape(shape[:3]).sum(axis=0) for total in (result.cold, result.offered, result.provisioned)
-    )
-    return cold / np.maximum(offered, 1e-9), provisioned / (len(days) * shape[-1])
+def _nearest(guard: float | None) -> int:
+    if guard is None:
+        return GUARDS.index(None)
+    return min(range(1, len(GUARDS)), key=lambda row: abs((GUARDS[row] or 0.0) - guard))
 
 
-def _pick(cold: Floats, hours: Floats, allowed: float, days: int, guards: tuple[float | None, ...]) -> Choice:
-    keeps = cold <= allowed
-    order = np.where(keeps, hours, np.inf) if keeps.any() else cold
+def _schedules(forecast: Forecast, origin: datetime, question: Question) -> Minutes:
+    """What each level would have asked for in each minute of a day from `origin`; shape (levels, DAY)."""
+    slot = int(forecast.slot / MINUTE)
+    ahead = int((origin - forecast.start) / MINUTE)
+    needs = np.stack([question.sizing.instances(forecast.quantile(level)) for level in LEVELS])
+    minutes = np.repeat(needs, slot, axis=1)[:, ahead : ahead + DAY]
+    short = DAY - minutes.shape[1]
+    return required(np.pad(minutes, ((0, 0), (0, short)), mode="edge"), question.rules)
+
+
+def _pick(share: Floats, hours: Floats, allowed: float, days: int, guards: tuple[float | None, ...]) -> Choice:
+    keeps = share <= allowed
+    if not days:
+        # No hours to compare: among the pairs that others kept their promise with, the lowest level is the cheapest.
+        hours = np.arange(share.size, dtype=np.float64).reshape(share.shape)
+    order = np.where(keeps, hours, np.inf) if keeps.any() else share
     level, guard = np.unravel_index(int(order.argmin()), order.shape)
-    kept = "cheapest pair that keeps" if keeps.any() else "no pair keeps the objective; the least cold against"
-    return Choice(
-        risk_level=LEVELS[level], guard_target=guards[guard],
-        reason=(
-            f"{kept} {allowed:.3%} cold on {days} replayed days: {cold[level, guard]:.3%} cold, "
-            f"{hours[level, guard]:.1f} instances on average"
-        ),
-    )
+    target = "no guard" if guards[guard] is None else f"a guard at {guards[guard]:g}"
+    pair = f"P{100 * LEVELS[level]:g} of the peak with {target}"
+    if not days:
+        reason = f"{pair}: no past day can be replayed yet; what kept the promise on other services"
+    elif keeps.any():
+        reason = (
+            f"{pair}: the cheapest pair that keeps {allowed:.3%} cold on {days} replayed days "
+            f"({hours[level, guard]:.1f} instances on average)"
+        )
+    else:
+        reason = f"{pair}: no pair keeps {allowed:.3%} cold on {days} replayed days; this one is the least cold"
+    return Choice(risk_level=LEVELS[level], guard_target=guards[guard], reason=reason)
