@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,18 +11,31 @@ from planner.fc.compare import difference
 from planner.plan import Plan
 from planner.provision import LiveDocument
 from planner.store import Attempt, Store
+from planner.undo import holds_ours
+
+StillRuns = Callable[[str, datetime], bool]
+"""Whether the process that called itself so at that instant is alive."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unfinished:
+    """An apply that began and has not ended: `running` still, or killed."""
+
+    attempt: Attempt
+    plan: Plan
+    running: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """What is known at `now`. `live` None: no Function Compute is configured. `unfinished` attempts never ended."""
+    """What is known at `now`. `live` None: no Function Compute is configured."""
 
     function: FunctionRef
     now: datetime
     live: LiveDocument | None
     applied: Plan | None
     last: Attempt | None
-    unfinished: tuple[tuple[Attempt, Plan], ...]
+    unfinished: tuple[Unfinished, ...]
 
     def rows(self) -> tuple[tuple[str, str], ...]:
         """Label and sentence, for people."""
@@ -30,7 +44,7 @@ class Status:
             ("document", self._document()),
             ("instances", self._instances()),
             ("last outcome", self._last()),
-            *(("interrupted", self._interrupted(attempt, plan)) for attempt, plan in self.unfinished),
+            *(("running" if one.running else "interrupted", self._sentence(one)) for one in self.unfinished),
         )
 
     @property
@@ -40,41 +54,52 @@ class Status:
         return {
             "function": str(self.function),
             "now": iso(self.now),
-            "wanted_instances": self._step()[0] if self.applied else None,
-            "valid_schedule_until": iso(self.applied.schedule.end) if self.applied else None,
+            "wanted_instances": self._step()[0],
+            "schedule_until": iso(self.applied.schedule.end) if self.applied and not self.released else None,
+            "released": self.released,
             "document_as_applied": self._as_applied(),
             "live": None if live is None else live.config.wire() | {"exists": live.exists},
             "target": None if live is None else live.target,
             "current": None if live is None else live.current,
             "current_error": None if live is None else live.current_error,
             "last_outcome": None if self.last is None or self.last.outcome is None else self.last.outcome.data,
-            "unfinished": [self._interrupted(attempt, plan) for attempt, plan in self.unfinished],
+            "unfinished": [self._unfinished(one) for one in self.unfinished],
         }
+
+    @property
+    def released(self) -> bool:
+        """Whether the last thing that was applied took our policies away."""
+        return self.applied is not None and not holds_ours(self.applied.wanted)
 
     def _as_applied(self) -> bool | None:
         if self.live is None or self.applied is None:
             return None
         return self.live.config.digest == self.applied.wanted.digest
 
-    def _step(self) -> tuple[int, str]:
-        assert self.applied is not None
+    def _step(self) -> tuple[int | None, str]:
+        """Instances wanted now, None where no schedule says, and the sentence for it."""
+        if self.applied is None:
+            return None, "no plan was applied yet"
+        if self.released:
+            return None, "released: the planner wants nothing here"
         schedule = self.applied.schedule
         if self.now >= schedule.end:
-            return 0, f"the plan's horizon ended {iso(schedule.end)}: the recurring fallback is in effect; plan again"
+            return None, f"the schedule ended {iso(schedule.end)}, its recurring fallback is in effect; plan again"
         begun = [step for step in schedule.steps if step.at <= self.now] or [schedule.steps[0]]
         coming = [step for step in schedule.steps if step.at > self.now]
         after = f", {coming[0].instances} from {iso(coming[0].at)}" if coming else ""
         return begun[-1].instances, f"{begun[-1].instances} instances now{after}; planned until {iso(schedule.end)}"
 
     def _wanted(self) -> str:
-        return self._step()[1] if self.applied else "no plan was applied yet"
+        return self._step()[1]
 
     def _document(self) -> str:
         if self.live is None:
             return "no Function Compute is configured"
-        if not self.live.exists:
-            return "Function Compute holds no provision config"
         config = self.live.config
+        if not self.live.exists:
+            gone = ", though a plan was applied" if self.applied and not self.released else ""
+            return f"Function Compute holds no provision config{gone}"
         ours = sum(a.ours for a in config.scheduled_actions) + sum(p.ours for p in config.tracking_policies)
         others = len(config.scheduled_actions) + len(config.tracking_policies) - ours
         text = f"default {config.default_target}, {ours} policies of ours, {others} of other people"
@@ -82,6 +107,8 @@ class Status:
             return text
         if self._as_applied():
             return f"{text}; as applied"
+        if any(self._held(one.plan) == "wanted" for one in self.unfinished):
+            return f"{text}; as the unfinished apply wanted"
         return f"{text}; DRIFTED from what was applied ({difference(self.applied.wanted, config)})"
 
     def _instances(self) -> str:
@@ -96,19 +123,42 @@ class Status:
         outcome = self.last.outcome
         return f"{outcome.kind.value} at {iso(outcome.at)} by {self.last.who}: {outcome.message}"
 
-    def _interrupted(self, attempt: Attempt, plan: Plan) -> str:
-        begun = f"apply {attempt.id} of plan {attempt.plan_id} began {iso(attempt.began_at)} and has not ended"
+    def _unfinished(self, one: Unfinished) -> dict[str, object]:
+        return {
+            "apply": one.attempt.id,
+            "plan": one.attempt.plan_id,
+            "began_at": iso(one.attempt.began_at),
+            "who": one.attempt.who,
+            "running": one.running,
+            "fc_holds": self._held(one.plan),
+        }
+
+    def _sentence(self, one: Unfinished) -> str:
+        attempt = one.attempt
+        begun = f"apply {attempt.id} of plan {attempt.plan_id} began {iso(attempt.began_at)}"
+        state = f"{begun} and runs ({attempt.who})" if one.running else f"{begun} by {attempt.who} and never ended"
+        words = {
+            "wanted": "FC holds its wanted document",
+            "before": "FC still holds the document from before",
+            "neither": "FC holds neither its wanted document nor the one from before",
+        }
+        held = self._held(one.plan)
+        closing = "" if one.running else "; the next apply puts that on record"
+        return f"{state}; {words[held] if held else 'what FC holds is unknown'}{closing}"
+
+    def _held(self, plan: Plan) -> str | None:
+        """`wanted`, `before` or `neither`; None where there is no Function Compute to ask."""
         if self.live is None:
-            return begun
+            return None
         held = self.live.config.digest
         if held == plan.wanted.digest:
-            return f"{begun}; FC holds its wanted document"
-        if held == plan.live.digest and self.live.exists == plan.live_exists:
-            return f"{begun}; FC still holds the document from before"
-        return f"{begun}; FC holds neither its wanted document nor the one from before"
+            return "wanted"
+        return "before" if held == plan.live.digest and self.live.exists == plan.live_exists else "neither"
 
 
-def look(store: Store, function: FunctionRef, live: LiveDocument | None, *, now: datetime) -> Status:
+def look(
+    store: Store, function: FunctionRef, live: LiveDocument | None, *, now: datetime, still_runs: StillRuns
+) -> Status:
     """Read the records of a function beside what FC holds; nothing is written."""
     applied = store.last_applied(function)
     return Status(
@@ -117,5 +167,12 @@ def look(store: Store, function: FunctionRef, live: LiveDocument | None, *, now:
         live=live,
         applied=store.plan(applied.plan_id) if applied else None,
         last=store.last_outcome(function),
-        unfinished=tuple((attempt, store.plan(attempt.plan_id)) for attempt in store.unfinished(function)),
+        unfinished=tuple(
+            Unfinished(
+                attempt=attempt,
+                plan=store.plan(attempt.plan_id),
+                running=still_runs(attempt.who, attempt.began_at),
+            )
+            for attempt in store.unfinished(function)
+        ),
     )

@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
-import os
-import re
 import sys
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, assert_never
 
 import typer
 
 from planner.cli.options import CONFIG, AsJson, ConfigFile, FunctionName, Yes
-from planner.cli.output import progress, say, show, show_json
-from planner.cli.room import Room, who
-from planner.errors import InputError, PlannerError, StalePlan
+from planner.cli.output import err, progress, say, show_json
+from planner.cli.processes import ended_like_ctrl_c, still_runs, who
+from planner.cli.room import Room
+from planner.errors import FCError, InputError, PlannerError, StalePlan
 from planner.outcome import Arrival, OutcomeKind
 
 if TYPE_CHECKING:
     from planner.outcome import Outcome
     from planner.plan import Plan
-    from planner.store import Attempt
 
 Force = Annotated[bool, typer.Option("--force", help="Apply although the plan is unsafe; the audit records it.")]
 Wait = Annotated[int, typer.Option(min=0, max=3600, help="Seconds to wait for the instances; 0 doesn't wait.")]
+To = Annotated[
+    int | None, typer.Option(help="Id of the plan to go back to; without it the one applied before the last.")
+]
+ToZero = Annotated[bool, typer.Option("--to-zero", help="Remove every policy and every provisioned instance.")]
 FOLLOW = 300
+LATER = timedelta(minutes=5)
+"""A plan dated so much after this machine's clock was made for later, not by a clock that is a little fast."""
+RECENT = 100
+"""Applies to look through for an earlier plan."""
 
 
 def register(app: typer.Typer) -> None:
@@ -43,14 +50,14 @@ def apply(  # noqa: PLR0917  # typer makes each an option
     json: AsJson = False,
 ) -> None:
     """Carry a plan out: read again, put, read back, follow the instances."""
-    from planner.cli.lookup import find_plan  # noqa: PLC0415  # `planner --help` stays fast
+    from planner.cli.lookup import open_with_plan  # noqa: PLC0415  # `planner --help` stays fast
 
-    room = Room.open(config, function)
-    _carry_out(room, find_plan(room, plan), yes=yes, force=force, wait=wait, json=json)
+    room, wanted = open_with_plan(config, function, plan)
+    _carry_out(room, wanted, yes=yes, force=force, wait=wait, json=json)
 
 
 def rollback(  # noqa: PLR0917  # as above
-    to: Annotated[int | None, typer.Option(help="Id of the plan to go back to; the one applied before the last.")] = None,
+    to: To = None,
     config: ConfigFile = CONFIG,
     function: FunctionName = None,
     yes: Yes = False,
@@ -59,11 +66,10 @@ def rollback(  # noqa: PLR0917  # as above
     json: AsJson = False,
 ) -> None:
     """Go back to an earlier plan, its steps dated anew; before the first plan there is `release`."""
-    from planner import undo  # noqa: PLC0415  # `planner --help` stays fast
+    from planner import undo  # noqa: PLC0415  # as above
     from planner.pipeline import guard_policy, safety_rules  # noqa: PLC0415  # as above
 
-    room = Room.open(config, function)
-    earlier = room.store.plan(_earlier(room) if to is None else to)
+    room, earlier = _earlier(config, function, to)
     made = undo.rollback(
         earlier, room.present(), guards=guard_policy(room.settings), safety=safety_rules(room.settings)
     )
@@ -73,7 +79,7 @@ def rollback(  # noqa: PLR0917  # as above
 def release(  # noqa: PLR0917  # as above
     function: Annotated[str, typer.Argument(help="Function (name or name:qualifier) to hand back.")],
     config: ConfigFile = CONFIG,
-    to_zero: Annotated[bool, typer.Option("--to-zero", help="Remove every policy and every provisioned instance.")] = False,
+    to_zero: ToZero = False,
     yes: Yes = False,
     wait: Wait = 0,
     json: AsJson = False,
@@ -82,9 +88,8 @@ def release(  # noqa: PLR0917  # as above
     from planner import undo  # noqa: PLC0415  # as above
 
     room = Room.open(config, function)
-    present = room.present()
     if to_zero:
-        made = undo.release_to_zero(present)
+        made = undo.release_to_zero(room.present())
     else:
         found = room.store.adoption(room.settings.ref)
         if found is None:
@@ -92,16 +97,29 @@ def release(  # noqa: PLR0917  # as above
                 f"{room.settings.ref} was never adopted in {room.store.location}: what to restore isn't known",
                 remedy="Nothing of ours may be there (`planner status`); --to-zero removes every policy and instance.",
             )
-        made = undo.release(found.config, present)
+        made = undo.release(found.config, room.present())
     _carry_out(room, made, yes=yes, force=False, wait=wait, json=json)
-    room.store.forget_adoption(room.settings.ref)
 
 
-def _earlier(room: Room) -> int:
-    applied = room.store.applied(room.settings.ref, limit=100)
-    for attempt in applied:
-        if attempt.digest != applied[0].digest:
-            return attempt.plan_id
+def _earlier(config: Path, function: str | None, to: int | None) -> tuple[Room, Plan]:
+    """The plan to go back to: the one named, or the newest applied one that isn't the last."""
+    from planner import undo  # noqa: PLC0415  # as above
+    from planner.cli.lookup import open_with_plan  # noqa: PLC0415  # as above
+
+    if to is not None:
+        room, named = open_with_plan(config, function, str(to))
+        if not undo.holds_ours(named.wanted):
+            raise InputError(
+                f"Plan {to} is a release: it has no schedule to go back to",
+                remedy=f"`planner release {named.function}` releases the function again.",
+            )
+        return room, named
+    room = Room.open(config, function)
+    applied = room.store.applied(room.settings.ref, limit=RECENT)
+    for number in dict.fromkeys(attempt.plan_id for attempt in applied if attempt.digest != applied[0].digest):
+        plan = room.store.plan(number)
+        if undo.holds_ours(plan.wanted):
+            return room, plan
     raise InputError(
         f"There is no earlier plan of {room.settings.ref} to go back to",
         remedy=f"`planner release {room.settings.ref}` restores what was there before the first one.",
@@ -109,17 +127,52 @@ def _earlier(room: Room) -> int:
 
 
 def _carry_out(room: Room, plan: Plan, *, yes: bool, force: bool, wait: int, json: bool) -> None:
-    from planner.apply import apply as carry_out  # noqa: PLC0415  # as above
+    if not (yes or sys.stdin.isatty()):
+        raise InputError(
+            "There is no terminal to ask on, and nothing was sent", remedy="Add --yes to apply without a question."
+        )
+    _close_unfinished(room)
+    if plan.created_at > room.clock.now() + LATER:
+        raise StalePlan(
+            f"The plan is made for {plan.created_at:%Y-%m-%d %H:%M} UTC, which has not come yet; nothing was sent.",
+            remedy="Plan again without --now; if that time has come, set this machine's clock.",
+        )
+    if not yes:
+        _ask(plan)
+    began = room.clock.now()
+    try:
+        outcome = _send(room, plan, force=force, wait=wait)
+    except (PlannerError, KeyboardInterrupt) as error:
+        known = _recorded(room, plan, who())
+        if json and known is not None:
+            show_json(known.data)
+        if isinstance(error, KeyboardInterrupt):
+            truth = known.message if known is not None else "Nothing was sent."
+            raise PlannerError(
+                f"Interrupted after {(room.clock.now() - began).seconds} s. {truth}",
+                remedy="`planner status` shows what Function Compute holds.",
+            ) from error
+        raise
+    if json:
+        show_json(outcome.data)
+    _conclude(outcome, quiet=json)
+
+
+def _ask(plan: Plan) -> None:
     from planner.exports.terminal import diff_view, plan_view  # noqa: PLC0415  # as above
 
-    _close_unfinished(room)
-    if not yes:
-        show(plan_view(plan), diff_view(plan.changes))
-        _ask(plan)
-    at = room.clock.now()
+    # The question and what it is about are talk: stdout carries the outcome only.
+    err().print(plan_view(plan))
+    err().print(diff_view(plan.changes))
+    typer.confirm(f"Apply {len(plan.changes)} changes to {plan.function}?", abort=True, err=True)
+
+
+def _send(room: Room, plan: Plan, *, force: bool, wait: int) -> Outcome:
+    from planner.apply import apply as carry_out  # noqa: PLC0415  # as above
+
     if plan.safe or force:
-        room.store.adopt(plan.function, plan.live, existed=plan.live_exists, who=who(), at=at)
-    with progress() as stage:
+        _adopt(room, plan)
+    with progress() as stage, ended_like_ctrl_c():
         outcome = carry_out(
             plan,
             fc=room.fc,
@@ -130,13 +183,39 @@ def _carry_out(room: Room, plan: Plan, *, yes: bool, force: bool, wait: int, jso
             follow=timedelta(seconds=wait),
             progress=stage,
         )
-    _report(outcome, json=json)
+    _settle(room, plan, outcome)
+    return outcome
 
 
-def _ask(plan: Plan) -> None:
-    if not sys.stdin.isatty():
-        raise InputError("There is no terminal to ask on", remedy="Add --yes.")
-    typer.confirm(f"Apply {len(plan.changes)} changes to {plan.function}?", abort=True, err=True)
+def _adopt(room: Room, plan: Plan) -> None:
+    """Record what was there before our first change.
+
+    An earlier record counts only if something of ours came after it: an apply that came to nothing (a stale plan, a
+    refusal) left one, and a person may have changed the document since.
+    """
+    from planner.undo import holds_ours  # noqa: PLC0415  # as above
+
+    if not holds_ours(plan.wanted):
+        return
+    known, last = room.store.adoption(plan.function), room.store.last_applied(plan.function)
+    came_to_nothing = known is not None and (last is None or last.began_at < known.adopted_at)
+    if came_to_nothing and not holds_ours(plan.live):
+        room.store.forget_adoption(plan.function)
+    room.store.adopt(plan.function, plan.live, existed=plan.live_exists, who=who(), at=room.clock.now())
+
+
+def _settle(room: Room, plan: Plan, outcome: Outcome) -> None:
+    """Once nothing of ours is left, the next adoption is a first one again."""
+    from planner.undo import holds_ours  # noqa: PLC0415  # as above
+
+    if outcome.kind in (OutcomeKind.APPLIED, OutcomeKind.UNCHANGED) and not holds_ours(plan.wanted):
+        room.store.forget_adoption(plan.function)
+
+
+def _recorded(room: Room, plan: Plan, whose: str) -> Outcome | None:
+    """What the audit says of this process's attempt; None if there was none."""
+    last = room.store.last_outcome(plan.function)
+    return last.outcome if last is not None and last.who == whose and last.digest == plan.digest else None
 
 
 def _close_unfinished(room: Room) -> None:
@@ -144,37 +223,19 @@ def _close_unfinished(room: Room) -> None:
     from planner.apply import recover  # noqa: PLC0415  # as above
 
     for attempt in room.store.unfinished(room.settings.ref):
-        if _runs(attempt):
+        if still_runs(attempt.who, attempt.began_at):
             raise InputError(
                 f"Another apply of {attempt.function} is running since {attempt.began_at:%H:%M:%S} UTC ({attempt.who})",
                 remedy="Wait for it, or end that process.",
             )
-        outcome = recover(
-            room.store.plan(attempt.plan_id), attempt=attempt.id, fc=room.fc, audit=room.store, clock=room.clock
-        )
-        say(f"Attempt {attempt.id}: {outcome.message}")
+        plan = room.store.plan(attempt.plan_id)
+        outcome = recover(plan, attempt=attempt.id, fc=room.fc, audit=room.store, clock=room.clock)
+        _settle(room, plan, outcome)
+        say(f"Apply {attempt.id} of plan {attempt.plan_id}, begun {attempt.began_at:%H:%M:%S} UTC: {outcome.message}")
 
 
-def _runs(attempt: Attempt) -> bool:
-    """Whether the process behind an attempt still lives; one on another machine is taken for dead."""
-    match = re.fullmatch(r".*@(.*) pid (\d+)", attempt.who)
-    if match is None or not who().split(" pid ")[0].endswith(f"@{match[1]}") or int(match[2]) == os.getpid():
-        return False
-    try:
-        os.kill(int(match[2]), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
-
-
-def _report(outcome: Outcome, *, json: bool) -> None:
-    """Say what came of it, then exit with its code."""
-    if json:
-        show_json(outcome.data)
-    else:
-        say(outcome.message)
+def _conclude(outcome: Outcome, *, quiet: bool) -> None:
+    """Say what came of it, or exit with its code."""
     match outcome.kind:
         case OutcomeKind.APPLIED | OutcomeKind.UNCHANGED:
             _check_arrival(outcome)
@@ -184,16 +245,17 @@ def _report(outcome: Outcome, *, json: bool) -> None:
             raise PlannerError(outcome.message, remedy="`planner status` shows what Function Compute holds.")
         case _:
             assert_never(outcome.kind)
+    if not quiet:
+        say(outcome.message)
 
 
 def _check_arrival(outcome: Outcome) -> None:
     if outcome.arrival is Arrival.BLOCKED:
-        raise PlannerError(
-            f"Function Compute can't start the instances: {outcome.current_error}",
-            remedy="The document is in place; FC goes on trying. `planner status` follows it.",
+        raise FCError(
+            outcome.message, remedy="The document is in place and FC goes on trying; `planner status` follows it."
         )
     if outcome.arrival is Arrival.STARTING:
         raise PlannerError(
-            f"{outcome.current} of {outcome.wanted_instances} instances are warm after the wait",
-            remedy="The document is in place. `planner status` follows it; --wait sets how long apply waits.",
+            outcome.message,
+            remedy="The document is in place; `planner status` follows it, and --wait sets how long apply waits.",
         )

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 
 from rich.rule import Rule
 
 from planner.base import FunctionRef
 from planner.cli import applying, inspecting, planning
+from planner.cli.local import EMULATOR_PORT, port_busy
 from planner.cli.output import err, say
 from planner.cli.room import Room
-from planner.cli.setting_up import EMULATOR_PORT
-from planner.emulator import load_world, running
-from planner.errors import PlannerError
+from planner.emulator import World, running
+from planner.errors import InputError
 from planner.provision import MetricType, ProvisionConfig, TrackingPolicy
 from planner.resources import resource_dir
 
@@ -31,21 +32,29 @@ BY_HAND = ProvisionConfig(
 """What somebody set in the console before the planner came: a static peak and a tracker of their own."""
 
 
-def run(folder: Path) -> None:
+def run(folder: Path, *, port: int, world: World) -> None:
     """Plan, export, show the difference, apply, verify; everything lands in `folder`."""
-    folder.mkdir(parents=True, exist_ok=True)
+    config = _configuration(folder, port)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(running(world, database=folder / "emulator.db", port=port))
+        except OSError as error:
+            raise port_busy(port, error) from error
+        _steps(config, folder / "export")
+    _where(folder, port)
+
+
+def _configuration(folder: Path, port: int) -> Path:
     config = folder / "planner.yaml"
-    config.write_text((resource_dir("config") / "local.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+    text = (resource_dir("config") / "local.yaml").read_text(encoding="utf-8")
     try:
-        world = load_world(resource_dir("config") / "emulator.yaml")
-        with running(world, database=folder / "emulator.db", port=EMULATOR_PORT):
-            _steps(config, folder / "export")
+        folder.mkdir(parents=True, exist_ok=True)
+        config.write_text(text.replace(f":{EMULATOR_PORT}", f":{port}"), encoding="utf-8")
     except OSError as error:
-        raise PlannerError(
-            f"the local Function Compute can't be served on port {EMULATOR_PORT}: {error.strerror}",
-            remedy="End the process that uses the port.",
+        raise InputError(
+            f"{folder} can't be written: {error.strerror}", remedy="Name a folder of yours: `planner demo FOLDER`."
         ) from error
-    _where(folder)
+    return config
 
 
 def _steps(config: Path, export: Path) -> None:
@@ -64,12 +73,14 @@ def _steps(config: Path, export: Path) -> None:
 
 
 def _headline(text: str) -> None:
+    err().print()
     err().print(Rule(text, align="left"))
 
 
-def _where(folder: Path) -> None:
+def _where(folder: Path, port: int) -> None:
     _headline("Where things are")
     say(f"schedule   {folder}/export/capacity-schedule.csv and .ics")
     say(f"picture    {folder}/export/plan.png")
     say(f"review     {folder}/export/plan.md, and the documents beside it")
-    say(f"again      planner emulator --state {folder}/emulator.db, then planner status --config {folder}/planner.yaml")
+    served = f"--state {folder}/emulator.db" + ("" if port == EMULATOR_PORT else f" --port {port}")
+    say(f"again      planner emulator {served}, then planner status --config {folder}/planner.yaml")

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 import typer
 
+from planner.base import iso
 from planner.cli.options import CONFIG, AsJson, ConfigFile, FunctionName, Limit
-from planner.cli.output import show, show_json
+from planner.cli.output import out, show, show_json
+from planner.cli.processes import still_runs
 from planner.cli.room import Room
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from planner.store import AuditEntry
 
 
@@ -24,56 +23,73 @@ def register(app: typer.Typer) -> None:
 
 
 def status(config: ConfigFile = CONFIG, function: FunctionName = None, json: AsJson = False) -> None:
-    """Show what is wanted, what Function Compute holds and runs, and the last outcome."""
-    from planner.status import look  # noqa: PLC0415  # `planner --help` stays fast
+    """Show what is wanted, what Function Compute holds and runs, and the last outcome; changes nothing."""
+    from rich.table import Table  # noqa: PLC0415  # `planner --help` stays fast
+    from rich.text import Text  # noqa: PLC0415  # as above
+
+    from planner.status import look  # noqa: PLC0415  # as above
 
     room = Room.open(config, function)
     live = room.live() if room.connected else None
-    found = look(room.store, room.settings.ref, live, now=room.clock.now())
+    found = look(room.store, room.settings.ref, live, now=room.clock.now(), still_runs=still_runs)
     if json:
         show_json(found.data)
         return
-    table = _table("", str(room.settings.ref))
+    rows = Table.grid(padding=(0, 2))
     for label, text in found.rows():
-        table.add_row(label, text)
-    show(table)
+        rows.add_row(Text(label, style="dim"), Text(text))
+    show(Text(str(room.settings.ref), style="bold"), rows)
 
 
 def history(
     config: ConfigFile = CONFIG, function: FunctionName = None, limit: Limit = 30, json: AsJson = False
 ) -> None:
-    """Show the audit: every plan and every outcome, with who, when, why and the digest."""
+    """Show the audit, newest first: every plan and every outcome, with who, when, why and the digest."""
+    from rich.text import Text  # noqa: PLC0415  # as above
+
     room = Room.open(config, function)
     rows = [_row(entry) for entry in room.store.audit(room.settings.ref, limit=limit)]
     if json:
         show_json(rows)
         return
-    table = _table("when (UTC)", "what", "who", "digest", "why")
     for row in rows:
-        table.add_row(row["at"], row["what"], row["who"], row["digest"][:12], row["why"])
-    show(table)
+        head = f"{row['at']}  {_what(row)}  by {row['who']}  {str(row['digest'])[:12]}"
+        # The whole reason is in --json and in plan.md; a list is for looking over.
+        why = Text(f"    {row['why']}", style="dim")
+        why.truncate(2 * out().width - 8, overflow="ellipsis")
+        show(Text(head, style="bold"), why)
 
 
-def _row(entry: AuditEntry) -> dict[str, str]:
+def _row(entry: AuditEntry) -> dict[str, object]:
+    """One line of the audit for machines; `plan` is the plan's id."""
     from planner.store import StoredPlan  # noqa: PLC0415  # as above
 
+    common: dict[str, object] = {"who": entry.who, "digest": entry.digest}
     if isinstance(entry, StoredPlan):
-        safe = "" if entry.safe else ", unsafe"
-        return _fields(entry.recorded_at, f"plan {entry.id}{safe}", entry.who, entry.digest, entry.why)
-    forced = ", forced" if entry.forced else ""
-    if entry.outcome is None:
-        what, why = f"apply of plan {entry.plan_id}{forced}: began", "never ended: running, or killed"
-        return _fields(entry.began_at, what, entry.who, entry.digest, why)
-    what = f"apply of plan {entry.plan_id}{forced}: {entry.outcome.kind.value}"
-    return _fields(entry.outcome.at, what, entry.who, entry.digest, entry.outcome.message)
+        return common | {
+            "at": iso(entry.recorded_at),
+            "kind": "plan",
+            "plan": entry.id,
+            "safe": entry.safe,
+            "why": entry.why,
+        }
+    outcome = entry.outcome
+    return common | {
+        "at": iso(entry.began_at),
+        "kind": "apply",
+        "apply": entry.id,
+        "plan": entry.plan_id,
+        "forced": entry.forced,
+        "outcome": None if outcome is None else outcome.data,
+        "why": "it began and has not ended: running, or killed (see `planner status`)"
+        if outcome is None
+        else outcome.message,
+    }
 
 
-def _fields(at: datetime, what: str, who: str, digest: str, why: str) -> dict[str, str]:
-    return {"at": f"{at:%Y-%m-%d %H:%M:%S}", "what": what, "who": who, "digest": digest, "why": why}
-
-
-def _table(*heads: str) -> Table:
-    from rich import box  # noqa: PLC0415  # as above
-    from rich.table import Table  # noqa: PLC0415  # as above
-
-    return Table(*heads, box=box.SIMPLE_HEAD, pad_edge=False)
+def _what(row: dict[str, object]) -> str:
+    if row["kind"] == "plan":
+        return f"plan {row['plan']}{'' if row['safe'] else ', UNSAFE'}"
+    outcome = row["outcome"]
+    ended = outcome["kind"] if isinstance(outcome, dict) else "not ended"
+    return f"apply of plan {row['plan']}{', FORCED' if row['forced'] else ''}: {ended}"

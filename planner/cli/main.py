@@ -5,6 +5,7 @@ Modules are imported by the command that needs them, so that `planner --help` an
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
@@ -12,13 +13,15 @@ import typer
 
 from planner import __version__
 from planner.cli import applying, inspecting, planning, setting_up
-from planner.cli.output import fail
-from planner.errors import EXIT_CODES, PlannerError
+from planner.cli.output import fail, report
+from planner.errors import PlannerError
 
 EPILOG = (
     "Exit codes: 0 done or nothing to do · 1 unexpected failure · 2 bad input or configuration · 3 unsafe plan refused "
     "· 4 stale plan · 5 Function Compute unreachable or refused · 6 changes (plan --detailed-exitcode)"
 )
+TRACEBACK = "PLANNER_TRACEBACK"
+"""Environment variable: any value lets an error print its traceback."""
 
 app = typer.Typer(
     name="planner",
@@ -43,19 +46,26 @@ def _options(
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    # Typer looks at the parent process for the shell, and a build job has none: the shell is named instead
+    # (`planner --show-completion zsh`). Typer has no other switch for that.
+    os.environ.setdefault("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "1")
     try:
-        app()
+        app(prog_name="planner")
     except PlannerError as error:
-        fail(error.message, remedy=error.remedy, details=details(error))
-        sys.exit(exit_code(error))
+        _trace(error)
+        sys.exit(report(error))
+    except Exception as error:  # noqa: BLE001  # the last door: whatever comes through is a bug, said in one line
+        _trace(error)
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        fail(
+            f"Unexpected, and a bug of the planner: {what}",
+            remedy=f"Run it with {TRACEBACK}=1 and report what it says.",
+        )
+        sys.exit(1)
 
 
-def exit_code(error: PlannerError) -> int:
-    """The documented code of an error."""
-    return next(code for kind, code in EXIT_CODES if isinstance(error, kind))
+def _trace(error: Exception) -> None:
+    if os.environ.get(TRACEBACK):
+        import traceback  # noqa: PLC0415  # `planner --help` stays fast
 
-
-def details(error: PlannerError) -> tuple[str, ...]:
-    """The single faults or breaches of an error that lists them."""
-    listed = getattr(error, "faults", ()) or getattr(error, "breaches", ())
-    return tuple(str(line) for line in listed)
+        traceback.print_exception(error)

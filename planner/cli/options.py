@@ -11,9 +11,15 @@ ConfigFile: TypeAlias = Annotated[
     Path, typer.Option("--config", "-c", help="Configuration file.", envvar="PLANNER_CONFIG")
 ]
 FunctionName: TypeAlias = Annotated[
-    str | None, typer.Option("--function", "-f", help="Function (name or name:qualifier), where several are configured.")
+    str | None,
+    typer.Option("--function", "-f", help="Function (name or name:qualifier), where several are configured."),
 ]
-AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+AsJson: TypeAlias = Annotated[
+    bool, typer.Option("--json", help="Print JSON for machines, and nothing else, on stdout.")
+]
+PlanName: TypeAlias = Annotated[
+    str | None, typer.Argument(help="Plan id or plan.json; without one the newest stored plan of the function.")
+]
 Yes: TypeAlias = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
 Limit: TypeAlias = Annotated[int, typer.Option("--limit", min=1, help="How many rows at most.")]
 CONFIG = Path("planner.yaml")

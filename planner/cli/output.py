@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from planner.errors import EXIT_CODES, PlannerError
+
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
@@ -43,6 +45,18 @@ def say(text: str) -> None:
     err().print(text, markup=False, soft_wrap=True)
 
 
+def report(error: PlannerError) -> int:
+    """Say what is wrong, where, and what to do; the error's documented exit code."""
+    listed = getattr(error, "faults", ()) or getattr(error, "breaches", ())
+    fail(error.message, remedy=error.remedy, details=tuple(str(line) for line in listed))
+    return exit_code(error)
+
+
+def exit_code(error: PlannerError) -> int:
+    """The documented code of an error."""
+    return next(code for kind, code in EXIT_CODES if isinstance(error, kind))
+
+
 def fail(message: str, *, remedy: str = "", details: tuple[str, ...] = ()) -> None:
     """What is wrong, where, and what to do."""
     from rich.text import Text  # noqa: PLC0415  # as above
@@ -60,8 +74,8 @@ def progress() -> Iterator[Callable[[str], None]]:
     """A spinner with the stage and the time it takes, on a terminal; silent elsewhere."""
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415  # as above
 
-    with Progress(
-        SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=err(), transient=True
-    ) as bar:
+    console = err()
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("reading", total=None)
         yield lambda stage: bar.update(task, description=stage)

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from planner.cli.options import CONFIG, AsJson, ConfigFile, FunctionName
+from planner.cli.options import CONFIG, AsJson, ConfigFile, FunctionName, PlanName
 from planner.cli.output import progress, say, show, show_json
-from planner.cli.room import Room, who
+from planner.cli.processes import who
+from planner.cli.room import Room
 from planner.errors import InputError, UnsafePlan
 
 if TYPE_CHECKING:
@@ -19,17 +20,27 @@ if TYPE_CHECKING:
 
 CHANGES = 6
 """Exit code of `plan --detailed-exitcode` when the plan changes something."""
+SHORTEST, LONGEST = timedelta(hours=1), timedelta(days=7)
+CLOCKS_DIFFER = timedelta(minutes=1)
+"""A `--now` so little ahead of this machine's clock is the present on another machine."""
 
 History = Annotated[
     Path | None,
-    typer.Option(help="CSV or Parquet with the columns timestamp,value (offered concurrency), in place of the configured source."),
+    typer.Option(help="CSV or Parquet with the columns timestamp,value (offered concurrency); replaces the source."),
 ]
-Now = Annotated[str | None, typer.Option(help="Plan as if it were this instant (ISO 8601 with Z or offset); later history is ignored.")]
-Horizon = Annotated[str, typer.Option(help="How far to plan: 90m, 24h, 2d.")]
+Now = Annotated[
+    str | None,
+    typer.Option(help="Plan as if it were this instant (ISO 8601 with Z or offset); later history is ignored."),
+]
+Horizon = Annotated[str, typer.Option(help="How far to plan, 1h to 7d: 90m, 24h, 2d.")]
 Export = Annotated[Path | None, typer.Option(help="Write the plan's documents and pictures into this folder.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Write nothing to the database (Function Compute is never written by plan).")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Store nothing (plan never writes to Function Compute anyway).")
+]
 Adopt = Annotated[bool, typer.Option("--adopt", help="Let the plan replace scheduled actions that somebody else made.")]
-Detailed = Annotated[bool, typer.Option("--detailed-exitcode", help="Exit with 6 when the plan changes something, 0 when not.")]
+Detailed = Annotated[
+    bool, typer.Option("--detailed-exitcode", help="Exit with 6 when the plan changes something, 0 when not.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -54,20 +65,28 @@ def plan(  # noqa: PLR0917  # typer makes each an option
     """Plan one function: forecast, choose the risk, find the steps, show what would change."""
     from planner.pipeline import make_plan  # noqa: PLC0415  # `planner --help` stays fast
 
-    moment, span = _instant(now), _horizon(horizon)
+    moment, span = instant("--now", now), _horizon(horizon)
     room = Room.open(config, function)
+    # Opened before the work, so that a database that can't be used is told at once.
+    store = None if dry_run else room.store
+    if store is not None and moment is not None and moment > room.clock.now() + CLOCKS_DIFFER:
+        raise InputError(
+            f"--now {now} has not come yet, and a plan for later must not be stored: it could be applied too early",
+            remedy="Add --dry-run to look at it, or leave --now out.",
+        )
     with progress() as stage:
         question = room.question(history=history, now=moment, horizon=span, adopt=adopt)
         made = make_plan(room.settings, question, stage)
         files = _exported(made, export, stage)
-    number = None if dry_run else room.store.save_plan(made, who=who(), at=room.clock.now())
+    number = None if store is None else store.save_plan(made, who=who(), at=room.clock.now())
     if json:
-        show_json(made.data | {"digest": made.digest, "id": number, "safe": made.safe})
+        extra = {"digest": made.digest, "id": number, "safe": made.safe, "files": [str(path) for path in files]}
+        show_json(made.data | extra)
     else:
         _show_plan(made, files, number)
     if not made.safe:
         raise UnsafePlan(
-            f"The plan for {made.function} is unsafe.",
+            f"The plan for {made.function} is unsafe, so `planner apply` refuses it.",
             remedy=" ".join(dict.fromkeys(breach.remedy for breach in made.breaches)),
             breaches=tuple(f"{breach.rule.value}: {breach.detail}" for breach in made.breaches),
         )
@@ -76,40 +95,41 @@ def plan(  # noqa: PLR0917  # typer makes each an option
 
 
 def diff(
-    plan: Annotated[str | None, typer.Argument(help="Plan id or plan.json; the newest stored plan if none is named.")] = None,
+    plan: PlanName = None,
     config: ConfigFile = CONFIG,
     function: FunctionName = None,
     json: AsJson = False,
 ) -> None:
     """Show what a plan would change on Function Compute as it is now."""
-    from planner.cli.lookup import find_plan  # noqa: PLC0415  # as above
+    from planner.cli.lookup import open_with_plan  # noqa: PLC0415  # as above
     from planner.diff import changes  # noqa: PLC0415  # as above
     from planner.exports.terminal import diff_view  # noqa: PLC0415  # as above
 
-    room = Room.open(config, function)
-    wanted = find_plan(room, plan)
+    room, wanted = open_with_plan(config, function, plan)
     reasons = {change.name: change.reason for change in wanted.changes}
     found = changes(room.live().config, wanted.wanted, reasons)
     if json:
         show_json({"function": str(wanted.function), "digest": wanted.digest, "changes": [c.data for c in found]})
-    elif found:
-        show(diff_view(found))
     else:
-        say(f"{wanted.function} holds the plan's document; nothing to change.")
+        show(diff_view(found))
 
 
 def export_plan(
     folder: Annotated[Path, typer.Option("--export", help="Folder to write to.")],
-    plan: Annotated[str | None, typer.Argument(help="Plan id or plan.json; the newest stored plan if none is named.")] = None,
+    plan: PlanName = None,
     config: ConfigFile = CONFIG,
     function: FunctionName = None,
+    json: AsJson = False,
 ) -> None:
-    """Write the documents and pictures of a stored plan into a folder."""
-    from planner.cli.lookup import find_plan  # noqa: PLC0415  # as above
+    """Write the documents and pictures of a stored plan into a folder, and print their paths."""
+    from planner.cli.lookup import open_with_plan  # noqa: PLC0415  # as above
 
-    found = find_plan(Room.open(config, function), plan)
+    _, found = open_with_plan(config, function, plan)
     with progress() as stage:
         files = _exported(found, folder, stage)
+    if json:
+        show_json({"digest": found.digest, "files": [str(path) for path in files]})
+        return
     for path in files:
         typer.echo(path)
 
@@ -129,20 +149,26 @@ def _show_plan(made: Plan, files: tuple[Path, ...], number: int | None) -> None:
     show(plan_view(made))
     if files:
         say(f"Exported {len(files)} files to {files[0].parent}: plan.md to read, plan.png to look at.")
-    if number is not None:
+    if number is None:
+        return
+    if made.safe:
         say(f"Stored as plan {number}: `planner apply {number}` carries it out until {made.valid_until:%H:%M} UTC.")
+    else:
+        say(f"Stored as plan {number}.")
 
 
-def _instant(text: str | None) -> datetime | None:
+def instant(option: str, text: str | None) -> datetime | None:
+    """An instant that a person gave, in UTC; InputError for anything else, `option` named."""
     if text is None:
         return None
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise InputError(f"--now {text!r} is no instant", remedy="Write 2026-11-22T00:00:00Z.") from error
-    if moment.tzinfo is None:
-        raise InputError(f"--now {text!r} has no zone", remedy="Add Z or an offset such as +08:00.")
-    return moment.astimezone(UTC)
+        aware = None if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise InputError(f"{option} {text!r} is no instant", remedy="Write 2026-11-22T00:00:00Z.") from error
+    if aware is None:
+        raise InputError(f"{option} {text!r} has no zone", remedy="Add Z or an offset such as +08:00.")
+    return aware
 
 
 def _horizon(text: str) -> timedelta:
@@ -152,6 +178,6 @@ def _horizon(text: str) -> timedelta:
         span = parse_duration(text)
     except ValueError as error:
         raise InputError(f"--horizon {text!r} is no duration", remedy="Write 90m, 24h or 2d.") from error
-    if not timedelta(hours=1) <= span <= timedelta(days=7):
+    if not SHORTEST <= span <= LONGEST:
         raise InputError(f"--horizon {text} is outside 1h to 7d", remedy="Write 24h, or another span within a week.")
     return span

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
 import os
-import platform
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property, partial
@@ -15,6 +13,7 @@ from planner.clock import SystemClock
 from planner.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
+    from planner.base import FunctionRef
     from planner.config import Config, FunctionConfig
     from planner.fc.port import FunctionCompute
     from planner.history import History
@@ -24,9 +23,11 @@ if TYPE_CHECKING:
     from planner.undo import Present
 
 
-def who() -> str:
-    """The person and the process behind a change, for the audit."""
-    return f"{getpass.getuser()}@{platform.node()} pid {os.getpid()}"
+def read_config(file: Path) -> Config:
+    """The configuration, with what the environment says of it."""
+    from planner.config import load_config  # noqa: PLC0415  # `planner --help` stays fast
+
+    return load_config(file, environ=os.environ)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,10 +40,18 @@ class Room:
     @classmethod
     def open(cls, config_file: Path, function: str | None) -> Room:
         """Read the configuration; nothing else is opened yet."""
-        from planner.config import load_config  # noqa: PLC0415  # `planner --help` stays fast
-
-        config = load_config(config_file, environ=os.environ)
+        config = read_config(config_file)
         return cls(config=config, settings=config.function(function))
+
+    @classmethod
+    def open_any(cls, config_file: Path) -> Room:
+        """The same where the function isn't known yet: of the first one."""
+        config = read_config(config_file)
+        return cls(config=config, settings=config.functions[0])
+
+    def of(self, function: FunctionRef) -> Room:
+        """The room of another function of the configuration."""
+        return Room(config=self.config, settings=self.config.function(str(function)))
 
     @cached_property
     def clock(self) -> SystemClock:
@@ -55,6 +64,18 @@ class Room:
         from planner.store import Store  # noqa: PLC0415  # as above
 
         return Store.open(self.config.database_url, migrate=True)
+
+    def records(self) -> Store:
+        """The database as it is, to be closed after use: nothing is made or brought to another schema."""
+        from planner.store import Store  # noqa: PLC0415  # as above
+
+        return Store.open(self.config.database_url, migrate=False)
+
+    @property
+    def database_is_to_be_made(self) -> bool:
+        """Whether the first command that writes will make the database: a SQLite file that isn't there yet."""
+        scheme, _, rest = self.config.database_url.partition(":///")
+        return scheme == "sqlite" and not Path(rest.partition("?")[0]).exists()
 
     @cached_property
     def fc(self) -> FunctionCompute:
@@ -85,9 +106,7 @@ class Room:
         from planner.sources.sample import moved_to, sample_path  # noqa: PLC0415  # as above
 
         source = self.settings.history
-        read = partial(
-            read_history, statistic=Statistic(source.statistic), zone=source.zone, minimum=source.minimum
-        )
+        read = partial(read_history, statistic=Statistic(source.statistic), zone=source.zone, minimum=source.minimum)
         if override is not None:
             return read(override)
         if source.source == "database":
@@ -101,14 +120,14 @@ class Room:
             )
         return read(self.config.resolve(source.file))
 
-    def question(
-        self, *, history: Path | None, now: datetime | None, horizon: timedelta, adopt: bool
-    ) -> Question:
+    def question(self, *, history: Path | None, now: datetime | None, horizon: timedelta, adopt: bool) -> Question:
         """Read everything that a plan needs. Without `now` it is the present."""
         from planner.pipeline import Question  # noqa: PLC0415  # as above
         from planner.provision import LiveDocument  # noqa: PLC0415  # as above
 
         now = now or self.clock.now()
+        # First what a person can mend at once; Function Compute may take a while to say no.
+        past = self.history(history, now)
         lacked = []
         concurrency = self.settings.instance_concurrency
         live = LiveDocument()
@@ -123,7 +142,7 @@ class Room:
         return Question(
             now=now,
             horizon=horizon,
-            history=self.history(history, now),
+            history=past,
             live=live,
             instance_concurrency=concurrency or 1,
             adopt=adopt,
@@ -145,11 +164,10 @@ class Room:
     def _stored_history(self, now: datetime) -> History:
         from planner.history import Statistic  # noqa: PLC0415  # as above
         from planner.sources.stored import stored_history  # noqa: PLC0415  # as above
-        from planner.store import Store  # noqa: PLC0415  # as above
 
         source = self.settings.history
         # A plan may be a dry run, so a database that is missing is not made here.
-        with Store.open(self.config.database_url, migrate=False) as store:
+        with self.records() as store:
             return stored_history(
                 store,
                 self.settings.name,

@@ -1,0 +1,358 @@
+"""The examination behind `planner doctor`: every check is made, whatever became of the others, and nothing is written.
+
+A finding is a sentence, and the fix where one is needed. What can't be told apart without a test that costs something
+(whether a put would be allowed, what the account's quota is) is said as such.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from planner.cli.output import exit_code
+from planner.cli.processes import still_runs
+from planner.cli.room import Room
+from planner.cli.serverclock import server_time
+from planner.errors import FCError, FCUnreachable, PlannerError
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from planner.fc.port import FunctionFacts
+
+SIGNATURE_TOLERANCE = timedelta(minutes=15)
+"""FC refuses a request that was signed so far from its own time."""
+CLOCK_WORRY = timedelta(seconds=30)
+"""A clock that is kept by NTP is never so far off; steps would come early or late by as much."""
+WEEK = timedelta(days=7)
+SHORT = timedelta(days=2)
+"""Below, only the last-resort forecaster works."""
+CREDENTIAL_CODES = ("InvalidCredentials", "InvalidAccessKeyID", "SignatureNotMatch")
+RELEVANCE = (2, 5, 1)
+"""Which exit code counts when several checks failed: what the user can mend first."""
+
+
+class Verdict(StrEnum):
+    """What came of one check."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One check: a sentence on what was found, the fix where there is one, and the exit code if it failed."""
+
+    check: str
+    verdict: Verdict
+    detail: str
+    fix: str = ""
+    code: int = 0
+
+    @property
+    def exit_code(self) -> int:
+        """The code that `planner doctor` ends with because of this finding."""
+        return self.code if self.verdict is Verdict.FAILED else 0
+
+    @property
+    def data(self) -> dict[str, object]:
+        """The finding as plain JSON values."""
+        return {"check": self.check, "verdict": self.verdict.value, "detail": self.detail, "fix": self.fix}
+
+
+Findings = tuple[Finding, ...]
+
+
+def examine(room: Room, stage: Callable[[str], None]) -> Findings:
+    """Make every check, in the order in which one would mend."""
+    patient = _Patient(room)
+    found: list[Finding] = []
+    for check in (
+        patient.configuration,
+        patient.credentials,
+        patient.endpoint,
+        patient.permissions,
+        patient.function,
+        patient.instance_metrics,
+        patient.instance_concurrency,
+        patient.quota,
+        patient.history,
+        patient.database,
+        patient.clock,
+        patient.unfinished,
+    ):
+        name = check.__name__.replace("_", " ")
+        stage(f"checking: {name}")
+        try:
+            found.append(check())
+        except PlannerError as error:
+            found.append(_failed(name, error))
+    return tuple(found)
+
+
+def worst(findings: Findings) -> int:
+    """The exit code of the whole examination: 0 unless a check failed."""
+    codes = {finding.exit_code for finding in findings}
+    return next((code for code in RELEVANCE if code in codes), 0)
+
+
+def table(findings: Findings) -> RenderableType:
+    """The findings for people: a line each, the fix under it."""
+    from rich.table import Table  # noqa: PLC0415  # `planner --help` stays fast
+    from rich.text import Text  # noqa: PLC0415  # as above
+
+    styles = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.FAILED: "bold red", Verdict.SKIPPED: "dim"}
+    grid = Table.grid(padding=(0, 2))
+    for finding in findings:
+        text = Text(finding.detail)
+        if finding.fix:
+            text += Text(f"\nFix: {finding.fix}", style="bold" if finding.exit_code else "")
+        grid.add_row(Text(finding.verdict.value, style=styles[finding.verdict]), Text(finding.check), text)
+    return grid
+
+
+def _failed(check: str, error: PlannerError) -> Finding:
+    listed = "; ".join(getattr(error, "faults", ()))
+    detail = f"{error.message}: {listed}" if listed else error.message
+    return Finding(check=check, verdict=Verdict.FAILED, detail=detail, fix=error.remedy, code=exit_code(error))
+
+
+class _Patient:
+    """What is examined; Function Compute is asked once for each thing, and its refusal kept."""
+
+    def __init__(self, room: Room) -> None:
+        self._room, self._settings = room, room.settings
+
+    @cached_property
+    def _answer(self) -> FunctionFacts | FCError:
+        try:
+            return self._room.fc.get_function(self._settings.ref)
+        except FCError as error:
+            return error
+
+    @cached_property
+    def _facts(self) -> FunctionFacts | None:
+        return None if not self._room.connected or isinstance(self._answer, FCError) else self._answer
+
+    @property
+    def _emulated(self) -> bool:
+        """Plain HTTP is only allowed to this machine: an emulator, which looks at no signature."""
+        return self._room.config.fc.protocol == "http"
+
+    def configuration(self) -> Finding:
+        """Notes of the configuration; its faults ended the command before."""
+        notes = self._room.config.notes()
+        detail = f"{self._room.config.path} is sound" + (f"; {'; '.join(notes)}" if notes else "")
+        return Finding(check="configuration", verdict=Verdict.WARNING if notes else Verdict.OK, detail=detail)
+
+    def credentials(self) -> Finding:
+        """Told from the answer to a signed request."""
+        check = "credentials"
+        if not self._room.connected:
+            return _unconfigured(check)
+        if self._emulated:
+            return Finding(check=check, verdict=Verdict.OK, detail="an endpoint on this machine needs none")
+        match self._answer:
+            case FCUnreachable():
+                return _skipped(check, "no signed request came through")
+            case FCError() as error if error.code in CREDENTIAL_CODES:
+                return _failed(check, error)
+            case _:
+                return Finding(check=check, verdict=Verdict.OK, detail="found, and Function Compute accepts them")
+
+    def endpoint(self) -> Finding:
+        """Whether anything answers there."""
+        check, address = "endpoint", self._room.config.fc.address
+        if address is None:
+            return _unconfigured(check)
+        if isinstance(self._answer, FCUnreachable):
+            return _failed(check, self._answer)
+        if isinstance(self._answer, FCError) and self._answer.code == "InvalidCredentials":
+            return _skipped(check, "nothing is sent without credentials")
+        return Finding(check=check, verdict=Verdict.OK, detail=f"{address} answers")
+
+    def permissions(self) -> Finding:
+        """Reading is tried; writing can't be without writing."""
+        check = "permissions"
+        if not self._room.connected:
+            return _unconfigured(check)
+        if isinstance(self._answer, FCError):
+            if self._answer.code == "AccessDenied":
+                return _failed(check, self._answer)
+            return _skipped(check, "no request came so far")
+        self._room.live()
+        return Finding(
+            check=check,
+            verdict=Verdict.OK,
+            detail=(
+                "fc:GetFunction and fc:GetProvisionConfig are allowed; fc:PutProvisionConfig can't be tried without "
+                "writing, so see that the RAM policy allows it too"
+            ),
+        )
+
+    def function(self) -> Finding:
+        """Whether the planned function exists."""
+        check, ref = "function", self._settings.ref
+        if not self._room.connected:
+            return _unconfigured(check)
+        if isinstance(self._answer, FCError):
+            if self._answer.code in ("FunctionNotFound", "AliasNotFound"):
+                return _failed(check, self._answer)
+            return _skipped(check, "Function Compute didn't say")
+        what = self._answer.gpu_type or "no GPU"
+        return Finding(check=check, verdict=Verdict.OK, detail=f"{ref} exists ({what}, {self._answer.cpu:g} vCPU)")
+
+    def instance_metrics(self) -> Finding:
+        """Tracking needs them, and FC's default is off."""
+        check, enabled = "instance metrics", self._settings.guardrails.enabled
+        if self._facts is None:
+            return _skipped(check, "the function couldn't be read")
+        if self._facts.instance_metrics:
+            return Finding(check=check, verdict=Verdict.OK, detail="on")
+        if not enabled:
+            return Finding(check=check, verdict=Verdict.OK, detail="off, and no guardrails need them")
+        return Finding(
+            check=check,
+            verdict=Verdict.FAILED,
+            detail="off, so Function Compute refuses every tracking policy",
+            fix=(
+                "Set logConfig.enableInstanceMetrics: true on the function (console: Logs, Instance-level metrics), or "
+                "plan without trackers (guardrails.enabled: false)."
+            ),
+            code=5,
+        )
+
+    def instance_concurrency(self) -> Finding:
+        """Configured against live."""
+        check, wanted = "instance concurrency", self._settings.instance_concurrency
+        if self._facts is None:
+            return _skipped(check, "the function couldn't be read")
+        live = self._facts.instance_concurrency
+        if wanted is None or wanted == live:
+            return Finding(check=check, verdict=Verdict.OK, detail=f"{live} requests an instance")
+        return Finding(
+            check=check,
+            verdict=Verdict.WARNING,
+            detail=f"plans count on {wanted} requests an instance, the function takes {live}",
+            fix=f"Set instance_concurrency to {live}, or to null: then the function is asked.",
+        )
+
+    def quota(self) -> Finding:
+        """The account's quota can't be read from Function Compute; the configured one can be compared."""
+        check, most = "quota", self._settings.capacity.max_instances
+        quota = self._settings.safety.quota
+        if quota is None:
+            return Finding(
+                check=check,
+                verdict=Verdict.WARNING,
+                detail=f"not configured, so nothing keeps a plan of up to {most} instances within it",
+                fix="Look the region's instance and GPU card quota up in Quota Center and set safety.quota.",
+            )
+        if most > quota:
+            return Finding(
+                check=check,
+                verdict=Verdict.WARNING,
+                detail=f"capacity.max_instances is {most}, the quota {quota}: a plan that needs more is unsafe",
+                fix="Ask for more in Quota Center and raise safety.quota, or lower capacity.max_instances.",
+            )
+        return Finding(check=check, verdict=Verdict.OK, detail=f"{most} instances at most, the quota is {quota}")
+
+    def history(self) -> Finding:
+        """Readable, fresh and long enough."""
+        check, source = "history", self._settings.history
+        if source.source == "file" and source.file is None:
+            return Finding(
+                check=check,
+                verdict=Verdict.SKIPPED,
+                detail="none is configured",
+                fix="Set history.file, or give every plan a --history FILE.",
+            )
+        now = self._room.clock.now()
+        history = self._room.history(None, now)
+        age, allowed = now - history.end, self._settings.safety.history_max_age
+        facts = f"{_days(history.days)} until {history.end:%Y-%m-%d %H:%M} UTC, a point every {history.step}"
+        if age > allowed:
+            return Finding(
+                check=check,
+                verdict=Verdict.FAILED,
+                detail=f"{facts}: {_days(age)} old, {_days(allowed)} are allowed, so a plan is unsafe",
+                fix="Bring it up to date, or raise safety.history_max_age.",
+                code=2,
+            )
+        if history.days < WEEK:
+            few = "only the last-resort forecaster works" if history.days < SHORT else "it has no weekly tide yet"
+            return Finding(
+                check=check, verdict=Verdict.WARNING, detail=f"{facts}: {few}", fix="Collect at least two weeks."
+            )
+        repaired = f"; repaired: {'; '.join(repair.detail for repair in history.repairs)}" if history.repairs else ""
+        return Finding(check=check, verdict=Verdict.OK, detail=facts + repaired)
+
+    def database(self) -> Finding:
+        """Reachable, and of this planner's schema; a missing SQLite file is not made here."""
+        check = "database"
+        if self._room.database_is_to_be_made:
+            return Finding(check=check, verdict=Verdict.OK, detail="not there yet; the first plan makes it")
+        with self._room.records() as store:
+            return Finding(check=check, verdict=Verdict.OK, detail=f"{store.location} has this planner's schema")
+
+    def clock(self) -> Finding:
+        """This machine's against the server's."""
+        check = "clock"
+        if not self._room.connected:
+            return _unconfigured(check)
+        theirs = server_time(self._room.config.fc)
+        if theirs is None:
+            return _skipped(check, "no answer with a date came")
+        off = abs(self._room.clock.now() - theirs)
+        detail = f"{off.total_seconds():.0f} s from Function Compute's"
+        if off <= CLOCK_WORRY:
+            return Finding(check=check, verdict=Verdict.OK, detail=detail)
+        if self._emulated:
+            return Finding(check=check, verdict=Verdict.WARNING, detail=f"{detail} (an emulator may keep its own time)")
+        late = off > SIGNATURE_TOLERANCE
+        return Finding(
+            check=check,
+            verdict=Verdict.FAILED if late else Verdict.WARNING,
+            detail=f"{detail}; {'signatures are refused' if late else 'steps come early or late by as much'}",
+            fix="Let NTP set this machine's clock.",
+            code=5,
+        )
+
+    def unfinished(self) -> Finding:
+        """Applies that began and never ended."""
+        check = "unfinished applies"
+        if self._room.database_is_to_be_made:
+            return Finding(check=check, verdict=Verdict.OK, detail="none")
+        with self._room.records() as store:
+            open_ones = store.unfinished(self._settings.ref)
+        running = [attempt for attempt in open_ones if still_runs(attempt.who, attempt.began_at)]
+        if not open_ones:
+            return Finding(check=check, verdict=Verdict.OK, detail="none")
+        if running:
+            return Finding(check=check, verdict=Verdict.OK, detail=f"one is running: {running[0].who}")
+        return Finding(
+            check=check,
+            verdict=Verdict.WARNING,
+            detail=f"{len(open_ones)} never ended; the newest began {open_ones[0].began_at:%Y-%m-%d %H:%M:%S} UTC",
+            fix="`planner status` says what Function Compute holds; the next apply puts it on record.",
+        )
+
+
+def _unconfigured(check: str) -> Finding:
+    return _skipped(check, "no Function Compute is configured (fc.region or fc.endpoint)")
+
+
+def _skipped(check: str, why: str) -> Finding:
+    return Finding(check=check, verdict=Verdict.SKIPPED, detail=why)
+
+
+def _days(span: timedelta) -> str:
+    """`34.2 days`; hours below two days."""
+    hours = span / timedelta(hours=1)
+    return f"{hours:.1f} hours" if hours < 48 else f"{hours / 24:.1f} days"

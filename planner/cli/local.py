@@ -1,0 +1,91 @@
+"""emulator and demo: a Function Compute on this machine."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from planner.cli.output import say
+from planner.cli.planning import instant
+from planner.errors import InputError
+
+if TYPE_CHECKING:
+    from planner.emulator import Clock, World
+
+EMULATOR_PORT = 9600
+"""In config/local.yaml too."""
+
+Port = Annotated[int, typer.Option(min=1, max=65535, help="Loopback port.")]
+Functions = Annotated[
+    Path | None, typer.Option(help="YAML or JSON file of the functions that exist (default: the bundled one).")
+]
+State = Annotated[Path | None, typer.Option(help="SQLite file that survives a restart; without it nothing does.")]
+Factor = Annotated[float, typer.Option(min=0, help="How fast its clock runs: 1440 is a day a minute, 0 stands still.")]
+Start = Annotated[str | None, typer.Option(help="Where its clock starts (ISO 8601 with Z or offset); the present.")]
+Folder = Annotated[Path, typer.Argument(help="Folder for the demo's configuration, database and exports.")]
+
+
+def emulator(
+    port: Port = EMULATOR_PORT,
+    functions: Functions = None,
+    state: State = None,
+    factor: Factor = 1.0,
+    start: Start = None,
+) -> None:
+    """Serve a local Function Compute that the official SDK talks to; its schedules and trackers really fire."""
+    from planner.emulator import serve  # noqa: PLC0415  # `planner --help` stays fast
+
+    clock, world = _clock(factor, instant("--start", start)), read_world(functions)
+    names = ", ".join(spec.name for spec in world.functions)
+    say(f"Function Compute on http://127.0.0.1:{port} with {names}; state: {state or 'in memory'}. Ctrl-C ends it.")
+    try:
+        serve(world, clock=clock, database=state, port=port)
+    except OSError as error:
+        raise port_busy(port, error) from error
+    except ValueError as error:
+        raise InputError(f"{state} doesn't fit: {error}", remedy="Name another --state file, or a new one.") from error
+
+
+def demo(folder: Folder = Path("demo"), port: Port = EMULATOR_PORT, functions: Functions = None) -> None:
+    """Run the main job once: plan the bundled function from its sample, apply it to a local Function Compute."""
+    from planner.cli.demo import run  # noqa: PLC0415  # as above
+
+    run(folder, port=port, world=read_world(functions))
+
+
+def read_world(file: Path | None) -> World:
+    """The functions that exist, and how Function Compute behaves; the bundled ones where no file is named."""
+    from planner.emulator import load_world  # noqa: PLC0415  # as above
+    from planner.resources import resource_dir  # noqa: PLC0415  # as above
+
+    path = file or resource_dir("config") / "emulator.yaml"
+    try:
+        return load_world(path)
+    except OSError as error:
+        raise InputError(
+            f"{path} can't be read: {error.strerror}", remedy="See docs/emulator.md for the file."
+        ) from error
+    except ValueError as error:
+        what = " ".join(str(error).split())
+        raise InputError(
+            f"The functions can't be read from {what}", remedy="See docs/emulator.md for the file."
+        ) from error
+
+
+def port_busy(port: int, error: OSError) -> InputError:
+    """The error of a port that can't be served."""
+    return InputError(
+        f"Port {port} can't be served: {error.strerror}", remedy="Choose another with --port, or end what uses it."
+    )
+
+
+def _clock(factor: float, start: datetime | None) -> Clock:
+    from planner.emulator import FactorClock, ManualClock, RealClock  # noqa: PLC0415  # as above
+
+    if factor == 1 and start is None:
+        return RealClock()
+    begin = start or datetime.now(UTC)
+    return FactorClock(begin, factor) if factor else ManualClock(begin)
