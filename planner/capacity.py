@@ -98,7 +98,9 @@ def per_minute(demand: Demand, start: datetime, minutes: int) -> NDArray[np.int6
 
 def schedule(demand: Demand, *, start: datetime, end: datetime, rules: StepRules) -> CapacitySchedule:
     """The cheapest schedule for [start, end) that never asks for less than the demand requires."""
-    asked = required(per_minute(demand, start, minutes_between(start, end)), rules)
+    minutes = minutes_between(start, end)
+    # What is needed right after the end has to be asked for before it.
+    asked = required(per_minute(demand, start, minutes + -(-rules.lead // MINUTE)), rules)[:minutes]
     cuts = cheapest_cuts(asked, rules)
     levels = np.maximum.reduceat(asked, cuts)
     steps = []

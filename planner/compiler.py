@@ -7,7 +7,7 @@ schedules, is not published. So:
 - the document begins with the step in effect, its window open since before its instant;
 - each step's window ends OVERLAP after the next step begins;
 - the default target covers every step that can be in effect while the put is taken in;
-- until the next step a tracker holds the step in effect;
+- a tracker holds each step that can be in effect then, for as long as the step lasts;
 - from the horizon on a terminal action, a safe tracker and the recurring form take over, none of them with an end.
 
 Names carry the step's instant, so a renewal changes only what changed.
@@ -20,7 +20,7 @@ from datetime import datetime, timedelta
 
 from planner.base import MINUTE, OWNER, floor_minute, iso, minutes_between, utc
 from planner.capacity import CapacitySchedule, DayPattern, Step
-from planner.guardrails import GuardPolicy, guardrails
+from planner.guardrails import GuardPolicy, Hold, guardrails
 from planner.provision import MAX_ACTIONS, MAX_TARGET, ProvisionConfig, ScheduledAction
 from planner.reading import Among, instant, latest_trigger, schedule_values
 from planner.recurring import cron_actions
@@ -56,6 +56,8 @@ def compile_document(wanted: Wanted, live: ProvisionConfig) -> ProvisionConfig:
     foreign_trackers = tuple(policy for policy in live.tracking_policies if not policy.ours)
     recurring = cron_actions(wanted.patterns, start=horizon, zone=wanted.time_zone)
     ends = [step.at for step in dated[1:]] + [horizon]
+    # A put at `valid_until` finds every step until then in the past, and FC may look at it EVALUATION later.
+    late = utc(wanted.valid_until) + EVALUATION
     return ProvisionConfig(
         default_target=handover_target(wanted.schedule, wanted.valid_until),
         always_allocate_cpu=wanted.always_allocate_cpu,
@@ -70,8 +72,11 @@ def compile_document(wanted: Wanted, live: ProvisionConfig) -> ProvisionConfig:
             *foreign_trackers,
             *guardrails(
                 wanted.guards,
-                in_effect=first.instances,
-                until=ends[0],
+                holds=tuple(
+                    Hold(start=step.at, end=end, instances=step.instances)
+                    for step, end in zip(dated, ends, strict=True)
+                    if step.at <= late
+                ),
                 horizon_end=horizon,
                 live_target=wanted.live_target,
             ),
@@ -124,9 +129,7 @@ def _dated(step: Step, end: datetime) -> ScheduledAction:
 
 def _terminal(recurring: tuple[ScheduledAction, ...], horizon: datetime, floor: int) -> ScheduledAction:
     """From the horizon on, without an end: what the recurring form has in effect there, and never nothing."""
-    unbounded = ProvisionConfig(
-        scheduled_actions=tuple(replace(action, start_time=None) for action in recurring)
-    )
+    unbounded = ProvisionConfig(scheduled_actions=tuple(replace(action, start_time=None) for action in recurring))
     value = int(schedule_values(unbounded, horizon, 1, Among.LAST)[0])
     return ScheduledAction(
         name=f"{END}{utc(horizon):%Y%m%dT%H%MZ}",

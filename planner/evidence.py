@@ -62,15 +62,15 @@ def reasons(document: ProvisionConfig, schedule: CapacitySchedule) -> Mapping[st
             why[action.name] = "if nobody renews the plan: capacity from the horizon on, without an end"
         elif action.ours and action.name not in why:
             why[action.name] = "recurring form: takes over at the horizon if nobody renews the plan"
-    why[HOLD] = "holds the step in effect until the next step, in case a past at() doesn't fire"
+    for policy in document.tracking_policies:
+        if policy.name.startswith(HOLD):
+            why[policy.name] = "holds its step until the next, in case its at() lies before the put and doesn't fire"
     why[GUARD] = "live guard: answers load above the forecast"
     why[FALLBACK] = "safe tracker: takes over at the horizon if nobody renews the plan"
     return why
 
 
-def notes(
-    live: ProvisionConfig, document: ProvisionConfig, adopted: tuple[ScheduledAction, ...]
-) -> tuple[str, ...]:
+def notes(live: ProvisionConfig, document: ProvisionConfig, adopted: tuple[ScheduledAction, ...]) -> tuple[str, ...]:
     """What the reviewer should know besides the changes."""
     said = [f"adopted: the plan takes the place of the scheduled action {action.name!r}" for action in adopted]
     said += [

@@ -7,13 +7,14 @@ instance has no utilisation and never rises: every floor is at least 1.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from planner.base import OWNER, iso
 from planner.provision import MetricType, TrackingPolicy
 
-HOLD = f"{OWNER}hold"
+HOLD = f"{OWNER}hold-"
 GUARD = f"{OWNER}guard"
 FALLBACK = f"{OWNER}fallback"
 
@@ -32,6 +33,15 @@ class CustomTracker:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """A step whose `at()` may lie before the put that brings it: `instances` from `start` until `end` (UTC)."""
+
+    start: datetime
+    end: datetime
+    instances: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GuardPolicy:
     """What the owner allows. `floor` and `ceiling` are instances."""
 
@@ -43,19 +53,25 @@ class GuardPolicy:
 
 
 def guardrails(
-    policy: GuardPolicy, *, in_effect: int, until: datetime, horizon_end: datetime, live_target: float | None
+    policy: GuardPolicy, *, holds: Sequence[Hold], horizon_end: datetime, live_target: float | None
 ) -> tuple[TrackingPolicy, ...]:
-    """The trackers of a document whose step in effect (`in_effect` instances) lasts until `until`.
+    """The trackers of a document whose dated steps end at `horizon_end`.
 
-    `live_target` is the live guard's metric target, None where no guard is worth it.
+    `holds` are the steps that may be in effect while the document is put. `live_target` is the live guard's metric
+    target, None where no guard is worth it.
     """
     if not policy.enabled:
         return ()
     floor = max(policy.floor, 1)
-    trackers = []
-    if in_effect > 0:
-        # A past at() may not fire on a new document; until the next step this floor stands in for it.
-        trackers.append(_tracker(HOLD, 1.0, in_effect, in_effect, end=until))
+    # A past at() may not fire on a new document; until the next step a tracker's floor stands in for it. Its name
+    # carries the step's instant, as the step's own does.
+    trackers = [
+        _tracker(
+            f"{HOLD}{hold.start:%Y%m%dT%H%MZ}", 1.0, hold.instances, hold.instances, start=hold.start, end=hold.end
+        )
+        for hold in holds
+        if hold.instances > 0
+    ]
     if live_target is not None:
         trackers.append(_tracker(GUARD, live_target, floor, policy.ceiling, end=horizon_end))
     trackers.append(_tracker(FALLBACK, policy.fallback_target, floor, policy.ceiling, start=horizon_end))

@@ -2,23 +2,30 @@
 
 One pattern for working days and one for weekends, each the highest demand that the coming week has at that time of
 day, in the function's time zone. It is dearer than dated steps and safe: FC repeats it for ever.
+
+Whether a cron fires at a local time that daylight saving skips, or once or twice at one that it repeats, is not
+published: no step lies there.
 """
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.base import MINUTE, OWNER, floor_minute
+from planner.base import MINUTE, OWNER, floor_minute, minutes_between
 from planner.capacity import DayPattern, StepRules, cheapest_cuts, per_minute, required
 from planner.demand import Demand
 from planner.provision import ScheduledAction
 
 DAY = 24 * 60
 WEEK = timedelta(days=7)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 CLASSES = (("workday", "MON-FRI", (0, 1, 2, 3, 4)), ("weekend", "SAT,SUN", (5, 6)))
 EVERY_DAY = ("daily", "*", (0, 1, 2, 3, 4, 5, 6))
 
@@ -33,28 +40,27 @@ def day_patterns(week: Demand, *, zone: str, rules: StepRules, floor: int) -> tu
     classes = (EVERY_DAY,) if same else CLASSES
     # The last minutes of a day already ask for the first minutes of whatever day comes next.
     morning = need.max(axis=0)
-    each = StepRules(
-        lead=rules.lead,
-        dwell=rules.dwell,
-        growth_per_minute=rules.growth_per_minute,
-        max_steps=max(rules.max_steps // len(classes), 1),
-    )
+    doubtful = _doubtful_minutes(ZoneInfo(zone), week.start)
+    # A day that begins with a skipped hour begins once more after it.
+    again = np.flatnonzero(~doubtful)[: int(doubtful[0])]
+    each = replace(rules, max_steps=max(rules.max_steps // len(classes) - len(again), 1))
+    shapes = np.stack([need[list(days)].max(axis=0) for _, _, days in classes])
     patterns = []
-    for name, weekdays, days in classes:
-        shape = need[list(days)].max(axis=0)
-        asked = required(np.concatenate((shape, morning)), each)[:DAY]
-        cuts = cheapest_cuts(asked, each)
+    for (name, weekdays, _), asked in zip(classes, _steady(_asked(shapes, morning, each), doubtful), strict=True):
+        cuts = np.union1d(cheapest_cuts(asked, each), again)
         levels = np.maximum.reduceat(asked, cuts)
         steps = tuple((int(cut), int(level)) for cut, level in zip(cuts, levels, strict=True))
         patterns.append(DayPattern(name=name, weekdays=weekdays, steps=steps))
     return tuple(patterns)
 
 
-def cron_actions(
-    patterns: tuple[DayPattern, ...], *, start: datetime, zone: str
-) -> tuple[ScheduledAction, ...]:
+def cron_actions(patterns: tuple[DayPattern, ...], *, start: datetime, zone: str) -> tuple[ScheduledAction, ...]:
     """The patterns as scheduled actions that count from `start` on; the zone is said, so dates are local without Z."""
-    local = floor_minute(start).astimezone(ZoneInfo(zone)).strftime("%Y-%m-%dT%H:%M:%S")
+    opens, place = floor_minute(start), ZoneInfo(zone)
+    while opens.astimezone(place).fold:
+        # The text of a repeated local time means the first of the two; no step lies in the rest of that hour.
+        opens += MINUTE
+    local = opens.astimezone(place).strftime("%Y-%m-%dT%H:%M:%S")
     return tuple(
         ScheduledAction(
             name=f"{OWNER}{pattern.name}-{minute // 60:02d}{minute % 60:02d}",
@@ -66,6 +72,45 @@ def cron_actions(
         for pattern in patterns
         for minute, instances in pattern.steps
     )
+
+
+def _asked(shapes: NDArray[np.int64], morning: NDArray[np.int64], rules: StepRules) -> NDArray[np.int64]:
+    """What each class must have asked for, shape (classes, 1440), the minutes before `morning` included."""
+    both = np.concatenate((shapes, np.broadcast_to(morning, shapes.shape)), axis=1)
+    return required(both, rules)[:, :DAY]
+
+
+def _steady(asked: NDArray[np.int64], doubtful: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """`asked`, raised so that it does not change within doubtful minutes nor rises into them at their first."""
+    steady = asked.copy()
+    for first in np.flatnonzero(doubtful & ~np.roll(doubtful, 1)):
+        around = np.arange(first - 1, first + int(np.argmin(np.roll(doubtful, -first)))) % DAY
+        # What goes over midnight may be of another class on the other side.
+        steady[:, around] = steady[:, around].max(axis=None if 0 in around else 1, keepdims=True)
+    return steady
+
+
+def _doubtful_minutes(zone: ZoneInfo, start: datetime) -> NDArray[np.bool_]:
+    """The local minutes of a day that a change of the clocks within a year of `start` skips or repeats."""
+    doubtful = np.zeros(DAY, dtype=bool)
+    days = [start + timedelta(days=day) for day in range(367)]
+    for day, next_day in pairwise(days):
+        if _offset(day, zone) == _offset(next_day, zone):
+            continue
+        # Zones move at whole quarters of an hour.
+        change = next(at for at in _quarters(day) if _offset(at, zone) != _offset(day, zone))
+        walls = sorted((_offset(day, zone), _offset(next_day, zone)))
+        first, end = (minutes_between(EPOCH, change + wall) for wall in walls)
+        doubtful[np.arange(first, end) % DAY] = True
+    return doubtful
+
+
+def _quarters(day: datetime) -> Iterator[datetime]:
+    return (day + quarter * timedelta(minutes=15) for quarter in range(1, 97))
+
+
+def _offset(moment: datetime, zone: ZoneInfo) -> timedelta:
+    return moment.astimezone(zone).utcoffset() or timedelta(0)
 
 
 def _need_by_weekday(week: Demand, zone: ZoneInfo, floor: int) -> NDArray[np.int64]:

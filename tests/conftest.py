@@ -1,0 +1,14 @@
+"""Hypothesis: the same examples on every run, and as long as an example takes; `explore` draws new ones.
+
+HYPOTHESIS_PROFILE=explore pytest tests/documents
+"""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("ci", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("explore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
