@@ -53,11 +53,10 @@ def history(
         show_json(rows)
         return
     for row in rows:
-        head = f"{row['at']}  {_what(row)}  by {row['who']}  {str(row['digest'])[:12]}"
+        why = Text(f"    {row['who']}, {str(row['digest'])[:12]}: {row['why']}", style="dim")
         # The whole reason is in --json and in plan.md; a list is for looking over.
-        why = Text(f"    {row['why']}", style="dim")
         why.truncate(2 * out().width - 8, overflow="ellipsis")
-        show(Text(head, style="bold"), why)
+        show(Text(f"{row['at']}  {_what(row)}", style="bold"), why)
 
 
 def _row(entry: AuditEntry) -> dict[str, object]:

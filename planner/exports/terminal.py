@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
@@ -22,6 +23,11 @@ RULER_CELLS = 12
 BAR_CELLS = 8
 _MARK = {ChangeKind.ADD: "+", ChangeKind.CHANGE: "~", ChangeKind.REMOVE: "-"}
 _STYLE = {ChangeKind.ADD: "green", ChangeKind.CHANGE: "yellow", ChangeKind.REMOVE: "red"}
+_SCHEDULED = re.compile(
+    r"scheduleExpression=(?P<when>at|cron)\((?P<text>[^)]+)\) target=(?P<target>\d+) startTime=(?P<start>\S+)"
+    r"(?: endTime=(?P<end>[-:TZ0-9]+))?(?: timeZone=\S+)?"
+)
+"""A scheduled action as the difference describes it."""
 _DONE = {ChangeKind.ADD: "added", ChangeKind.CHANGE: "changed", ChangeKind.REMOVE: "removed"}
 _PART = {
     "defaultTarget": ("default", "default"),
@@ -104,18 +110,31 @@ def _steps(plan: Plan) -> Table:
 
 
 def _change_rows(changes: Sequence[Change]) -> Table:
+    """A line a change where it can be: of a step what its name doesn't say, all of it is in the documents."""
     grid = Table.grid(padding=(0, 1))
     grid.add_column(width=1)
-    grid.add_column(overflow="fold", ratio=2)
+    grid.add_column(overflow="fold", ratio=3)
     grid.add_column(overflow="fold", ratio=5)
     for change in changes:
-        values = " → ".join(value for value in (change.before, change.after) if value)
+        values = " → ".join(_in_short(value) for value in (change.before, change.after) if value)
+        reason = change.reason.partition(":")[0] if _SCHEDULED.fullmatch(change.after) else change.reason
         grid.add_row(
             Text(_MARK[change.kind], style=_STYLE[change.kind]),
             Text(change.name or change.part),
-            Text(values) + Text(f"  {change.reason}", style="dim"),
+            Text(values) + Text(f"  {reason}", style="dim"),
         )
     return grid
+
+
+def _in_short(value: str) -> str:
+    """`19 until 23 Nov 17:02Z` of a dated step, `23 cron(0 0 0 * * MON-FRI)` of a recurring one, else as it stands."""
+    match = _SCHEDULED.fullmatch(value)
+    if match is None:
+        return value
+    if match["when"] == "cron":
+        return f"{match['target']} cron({match['text']})"
+    word, text = ("until", match["end"]) if match["end"] else ("from", match["start"])
+    return f"{match['target']} {word} {datetime.fromisoformat(text):%d %b %H:%M}Z"
 
 
 def _table(*heads: str) -> Table:
