@@ -23,7 +23,8 @@ from planner.diff import changes
 from planner.evidence import collect_evidence, notes, reasons
 from planner.forecast import Champion, ForecastSettings, forecast
 from planner.guardrails import CustomTracker, GuardPolicy
-from planner.history import History
+from planner.forecasters.slots import interval_peaks
+from planner.history import History, Statistic
 from planner.plan import Plan
 from planner.provision import LiveDocument, MetricType, ProvisionConfig
 from planner.reading import schedule_values
@@ -264,6 +265,9 @@ def prices(settings: FunctionConfig) -> Prices:
 
 
 def _observed(history: History, span: timedelta, sizing: Sizing) -> int:
-    """Instances that the highest value of the last `span` of the history needed."""
+    """Instances that the highest peak of the last `span` of the history needed."""
     recent = history.series.loc[pd.Timestamp(history.end - span) :].to_numpy(dtype=np.float64)
-    return int(sizing.instances(np.nanmax(recent, initial=0.0, keepdims=True))[0])
+    highest = np.nanmax(recent, initial=0.0, keepdims=True)
+    if history.statistic is Statistic.MEAN:
+        highest = interval_peaks(highest, history.step)
+    return int(sizing.instances(highest)[0])

@@ -14,22 +14,11 @@ from planner.cli.output import err, say
 from planner.cli.room import Room
 from planner.emulator import World, running
 from planner.errors import InputError
-from planner.provision import MetricType, ProvisionConfig, TrackingPolicy
+from planner.provision import ProvisionConfig
 from planner.resources import resource_dir
 
-BY_HAND = ProvisionConfig(
-    default_target=20,
-    tracking_policies=(
-        TrackingPolicy(
-            name="team-gpu-memory",
-            metric_type=MetricType.GPU_MEMORY,
-            metric_target=0.9,
-            min_capacity=1,
-            max_capacity=24,
-        ),
-    ),
-)
-"""What somebody set in the console before the planner came: a static peak and a tracker of their own."""
+BY_HAND = ProvisionConfig(default_target=26)
+"""What somebody set in the console before the planner came: a static peak."""
 
 
 def run(folder: Path, *, port: int, world: World) -> None:
