@@ -60,14 +60,9 @@ class Example:
     def _history(self) -> str:
         found = self._evidence()
         points = len(self.history.until(NOW).series)
-        return "\n".join(
-            (
-                found.history_source,
-                f"{found.history_start:%Y-%m-%d %H:%M} to {found.history_end:%Y-%m-%d %H:%M} UTC, "
-                f"{points:,} points, one every {found.history_step.seconds // 60} minutes",
-                f"repairs: {', '.join(found.repairs) or 'none'}",
-            )
-        )
+        span = f"{found.history_start:%Y-%m-%d %H:%M} to {found.history_end:%Y-%m-%d %H:%M} UTC"
+        every = f"{points:,} points, one every {found.history_step.seconds // 60} minutes"
+        return f"{found.history_source}\n{span}, {every}\nrepairs: {', '.join(found.repairs) or 'none'}"
 
     def _forecast(self) -> str:
         band = self._evidence().band
@@ -106,15 +101,11 @@ class Example:
         costs = self.plan.estimate
         assert costs is not None
         rows = (("this plan", costs.wanted), (f"static peak of {costs.static_instances}", costs.static_peak))
-        return "\n".join(
-            (
-                f"{'safe' if self.plan.safe else 'unsafe'}, {len(self.plan.changes)} changes, "
-                f"to be applied by {self.plan.valid_until.astimezone(PLACE):%a %H:%M}",
-                *(
-                    f"{name:20}{cost.instance_hours:8.1f} instance-hours{cost.cold_share:9.3%} cold"
-                    for name, cost in rows
-                ),
-                f"fallback            {costs.recurring_daily_hours:8.1f} instance-hours a day, "
-                f"{costs.recurring_daily_hours_max:.1f} if the maximum among schedules wins",
-            )
-        )
+        verdict = f"{'safe' if self.plan.safe else 'unsafe'}, {len(self.plan.changes)} changes"
+        lines = [f"{verdict}, to be applied by {self.plan.valid_until.astimezone(PLACE):%a %H:%M}"]
+        lines += [
+            f"{name:20}{cost.instance_hours:8.1f} instance-hours{cost.cold_share:9.3%} cold" for name, cost in rows
+        ]
+        daily, most = costs.recurring_daily_hours, costs.recurring_daily_hours_max
+        reading = f"{most:.1f} if the maximum among schedules wins"
+        return "\n".join([*lines, f"{'fallback':20}{daily:8.1f} instance-hours a day, {reading}"])
