@@ -67,7 +67,7 @@ def rollback(  # noqa: PLR0917  # as above
 ) -> None:
     """Go back to an earlier plan, its steps dated anew; before the first plan there is `release`."""
     from planner import undo  # noqa: PLC0415  # as above
-    from planner.pipeline import guard_policy, safety_rules  # noqa: PLC0415  # as above
+    from planner.policies import guard_policy, safety_rules  # noqa: PLC0415  # as above
 
     room, earlier = _earlier(config, function, to)
     made = undo.rollback(

@@ -66,7 +66,8 @@ def fail(message: str, *, remedy: str = "", details: tuple[str, ...] = ()) -> No
     for line in details:
         console.print(Text(f"  - {line}"), soft_wrap=True)
     if remedy:
-        console.print(Text.assemble(("What to do: ", "bold"), remedy), soft_wrap=True)
+        # Remedies are written to stand after a line number too, in lower case.
+        console.print(Text.assemble(("What to do: ", "bold"), remedy[0].upper() + remedy[1:]), soft_wrap=True)
 
 
 @contextmanager

@@ -67,15 +67,15 @@ def plan(  # noqa: PLR0917  # typer makes each an option
 
     moment, span = instant("--now", now), _horizon(horizon)
     room = Room.open(config, function)
-    # Opened before the work, so that a database that can't be used is told at once.
-    store = None if dry_run else room.store
-    if store is not None and moment is not None and moment > room.clock.now() + CLOCKS_DIFFER:
+    if not dry_run and moment is not None and moment > room.clock.now() + CLOCKS_DIFFER:
         raise InputError(
             f"--now {now} has not come yet, and a plan for later must not be stored: it could be applied too early",
             remedy="Add --dry-run to look at it, or leave --now out.",
         )
     with progress() as stage:
         question = room.question(history=history, now=moment, horizon=span, adopt=adopt)
+        # Opened before the work, so that a database that can't be used is told at once.
+        store = None if dry_run else room.store
         made = make_plan(room.settings, question, stage)
         files = _exported(made, export, stage)
     number = None if store is None else store.save_plan(made, who=who(), at=room.clock.now())
