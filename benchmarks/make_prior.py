@@ -19,13 +19,13 @@ from traces import Trace, traces
 from planner.capacity import StepRules
 from planner.demand import Sizing
 from planner.forecast import Backtest, ForecastSettings, forecast
-from planner.risk import GUARDS, LEVELS, Objective, Question, replay_pairs
+from planner.risk import GUARDS, LEVELS, Objective, RiskRules, replay_pairs
 
 DAYS = 7
 TABLE = Path(__file__).parent.parent / "planner" / "data" / "prior.json"
-QUESTION = Question(
+RULES = RiskRules(
     sizing=Sizing(instance_concurrency=1, floor=1, ceiling=10_000),
-    rules=StepRules(
+    steps=StepRules(
         lead=timedelta(minutes=4), dwell=timedelta(minutes=15), growth_per_minute=300, max_steps=100
     ),
     objective=Objective(cold_share=0.001, start_up=timedelta(minutes=2)),
@@ -37,7 +37,7 @@ def cold_shares(trace: Trace) -> NDArray[np.float64] | None:
     cold = offered = 0.0
     for day in trace.days(DAYS):
         champion = forecast(trace.known(day), now=day, horizon=timedelta(days=1), settings=ForecastSettings())
-        result = replay_pairs(trace.minutes, [Backtest(origin=day, forecast=champion.forecast)], QUESTION)
+        result = replay_pairs(trace.minutes, [Backtest(origin=day, forecast=champion.forecast)], RULES)
         cold, offered = cold + result.cold, offered + result.offered
     print(f"{trace.name:40s} {len(trace.days(DAYS))} days", flush=True)
     if not np.any(offered):

@@ -92,13 +92,7 @@ def simulate(
     """
     cases, minutes = load.shape
     schedule = np.broadcast_to(schedule, load.shape)
-    state = _State(
-        warm=_first_value(schedule[:, 0], trackers, default),
-        coming=np.zeros((cases, lead + 1), dtype=np.int64),
-        metric=np.full(cases, np.nan),
-        above=[np.zeros(cases, dtype=np.int64) for _ in trackers],
-        below=[np.zeros(cases, dtype=np.int64) for _ in trackers],
-    )
+    state = _beginning(_first_value(schedule[:, 0], trackers, default), len(trackers), lead)
     targets = np.zeros((cases, minutes), dtype=np.int64)
     cold, provisioned, busy = (np.zeros(cases) for _ in range(3))
     for minute in range(minutes):
@@ -159,6 +153,17 @@ def replay_document(
         default=config.default_target,
         instance_concurrency=instance_concurrency,
         lead=lead,
+    )
+
+
+def _beginning(warm: Minutes, trackers: int, lead: int) -> _State:
+    cases = len(warm)
+    return _State(
+        warm=warm,
+        coming=np.zeros((cases, lead + 1), dtype=np.int64),
+        metric=np.full(cases, np.nan),
+        above=[np.zeros(cases, dtype=np.int64) for _ in range(trackers)],
+        below=[np.zeros(cases, dtype=np.int64) for _ in range(trackers)],
     )
 
 

@@ -55,40 +55,40 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class RiskRules:
     """What the candidates are judged by. `guards` are the metric targets that may be chosen."""
 
     sizing: Sizing
-    rules: StepRules
+    steps: StepRules
     objective: Objective
     guards: tuple[float | None, ...] = GUARDS
 
 
-def choose(history: History, backtests: Sequence[Backtest], question: Question) -> Choice:
+def choose(history: History, backtests: Sequence[Backtest], rules: RiskRules) -> Choice:
     """The pair with the fewest instance-minutes on the past days whose cold share keeps the objective.
 
     Where no pair does, the one with the smallest share. Without past days the prior alone speaks, and of the pairs
     that it lets through the one nearest to the middle of the risk levels is taken.
     """
     days = [day for day in backtests if day.origin + NEARLY_A_DAY <= history.end and day.origin >= history.start]
-    allowed = question.objective.cold_share
-    share = PRIOR_DAYS * prior_share(question.guards, cap=PRIOR_CAP * allowed)
+    allowed = rules.objective.cold_share
+    share = PRIOR_DAYS * prior_share(rules.guards, cap=PRIOR_CAP * allowed)
     hours = np.zeros(share.shape)
     if days:
-        result = replay_pairs(history, days, question)
+        result = replay_pairs(history, days, rules)
         shape = (len(days), *share.shape)
         cold, offered, provisioned = (
             total.reshape(shape).sum(axis=0) for total in (result.cold, result.offered, result.provisioned)
         )
         share = (share + len(days) * cold / np.maximum(offered, 1e-9)) / (PRIOR_DAYS + len(days))
         hours = provisioned / (len(days) * DAY)
-    return _pick(share, hours, allowed, len(days), question.guards)
+    return _pick(share, hours, allowed, len(days), rules.guards)
 
 
-def replay_pairs(history: History, days: Sequence[Backtest], question: Question) -> Replay:
+def replay_pairs(history: History, days: Sequence[Backtest], rules: RiskRules) -> Replay:
     """Every pair of level and guard on every day; cases in the order days, levels, guards."""
-    sizing, guards = question.sizing, question.guards
-    schedules = np.stack([_schedules(day.forecast, day.origin, question) for day in days])
+    sizing, guards = rules.sizing, rules.guards
+    schedules = np.stack([_schedules(day.forecast, day.origin, rules) for day in days])
     loads = np.stack([minute_load(history, day.origin, DAY) for day in days])
     shape = (len(days), len(LEVELS), len(guards), DAY)
     target = np.broadcast_to(np.array([guard or 1.0 for guard in guards]), shape[:3]).reshape(-1, 1)
@@ -101,7 +101,7 @@ def replay_pairs(history: History, days: Sequence[Backtest], question: Question)
         [tracker],
         np.broadcast_to(loads[:, None, None], shape).reshape(-1, DAY),
         instance_concurrency=sizing.instance_concurrency,
-        lead=-(-question.objective.start_up // MINUTE),
+        lead=-(-rules.objective.start_up // MINUTE),
     )
 
 
@@ -148,14 +148,14 @@ def _nearest(guard: float | None) -> int:
     return min(range(1, len(GUARDS)), key=lambda row: abs((GUARDS[row] or 0.0) - guard))
 
 
-def _schedules(forecast: Forecast, origin: datetime, question: Question) -> Minutes:
+def _schedules(forecast: Forecast, origin: datetime, rules: RiskRules) -> Minutes:
     """What each level would have asked for in each minute of a day from `origin`; shape (levels, DAY)."""
     slot = int(forecast.slot / MINUTE)
     ahead = int((origin - forecast.start) / MINUTE)
-    needs = np.stack([question.sizing.instances(forecast.quantile(level)) for level in LEVELS])
+    needs = np.stack([rules.sizing.instances(forecast.quantile(level)) for level in LEVELS])
     minutes = np.repeat(needs, slot, axis=1)[:, ahead : ahead + DAY]
     short = DAY - minutes.shape[1]
-    return required(np.pad(minutes, ((0, 0), (0, short)), mode="edge"), question.rules)
+    return required(np.pad(minutes, ((0, 0), (0, short)), mode="edge"), rules.steps)
 
 
 def _pick(share: Floats, hours: Floats, allowed: float, days: int, guards: tuple[float | None, ...]) -> Choice:

@@ -1,0 +1,112 @@
+"""The configuration in the words of each stage: one function a stage, nothing decided."""
+
+from __future__ import annotations
+
+from planner.capacity import StepRules
+from planner.config import FunctionConfig
+from planner.cost import Prices
+from planner.demand import Sizing
+from planner.forecast import ForecastSettings
+from planner.guardrails import CustomTracker, GuardPolicy
+from planner.provision import MetricType, ProvisionConfig
+from planner.risk import GUARDS, Objective, RiskRules
+from planner.safety import SafetyRules
+
+
+def forecast_settings(settings: FunctionConfig) -> ForecastSettings:
+    """For the forecast."""
+    return ForecastSettings(
+        forecaster=settings.forecast.forecaster,
+        country=settings.forecast.country,
+        time_zone=settings.time_zone,
+        seed=settings.forecast.seed,
+        backtest_days=settings.forecast.backtest_days,
+    )
+
+
+def sizing_of(settings: FunctionConfig, instance_concurrency: int) -> Sizing:
+    """For the demand."""
+    return Sizing(
+        instance_concurrency=instance_concurrency,
+        floor=settings.capacity.min_instances,
+        ceiling=settings.capacity.max_instances,
+    )
+
+
+def step_rules(settings: FunctionConfig, max_steps: int) -> StepRules:
+    """For the capacity schedule."""
+    return StepRules(
+        lead=settings.capacity.lead + settings.capacity.evaluation_lag,
+        dwell=settings.capacity.dwell,
+        growth_per_minute=settings.capacity.growth_per_minute,
+        max_steps=max(max_steps, 1),
+    )
+
+
+def risk_rules(settings: FunctionConfig, sizing: Sizing, steps: StepRules) -> RiskRules:
+    """For the choice of the risk."""
+    guards: tuple[float | None, ...] = GUARDS
+    if not settings.guardrails.enabled or settings.guardrails.live == "off":
+        guards = (None,)
+    elif settings.guardrails.live != "auto":
+        guards = (settings.guardrails.live,)
+    return RiskRules(
+        sizing=sizing,
+        steps=steps,
+        objective=Objective(cold_share=settings.objective.cold_share, start_up=settings.capacity.lead),
+        guards=guards,
+    )
+
+
+def guard_policy(settings: FunctionConfig) -> GuardPolicy:
+    """For the trackers."""
+    return GuardPolicy(
+        enabled=settings.guardrails.enabled,
+        fallback_target=settings.guardrails.fallback_target,
+        floor=settings.capacity.min_instances,
+        ceiling=settings.capacity.max_instances,
+        custom=tuple(
+            CustomTracker(
+                name=own.name,
+                metric=MetricType(own.metric),
+                target=own.target,
+                min_instances=own.min_instances,
+                max_instances=own.max_instances,
+                start=own.from_,
+                end=own.to,
+            )
+            for own in settings.guardrails.trackers
+        ),
+    )
+
+
+def allocation(settings: FunctionConfig, live: ProvisionConfig) -> tuple[bool, bool]:
+    """`alwaysAllocateCPU` and `alwaysAllocateGPU`: as configured, or kept as FC has them."""
+    cpu, gpu = settings.always_allocate.cpu, settings.always_allocate.gpu
+    return (
+        live.always_allocate_cpu if cpu == "keep" else cpu,
+        live.always_allocate_gpu if gpu == "keep" else gpu,
+    )
+
+
+def safety_rules(settings: FunctionConfig) -> SafetyRules:
+    """For the verdict."""
+    return SafetyRules(
+        max_drop=settings.safety.max_drop,
+        max_cost_ratio=settings.safety.max_cost_ratio,
+        history_max_age=settings.safety.history_max_age,
+        quota=settings.safety.quota,
+    )
+
+
+def prices(settings: FunctionConfig) -> Prices:
+    """Compute units a second of one instance of the configured size."""
+    price = settings.price
+    return Prices(
+        currency=price.currency,
+        unit=price.cu,
+        active=price.gpu_gb * price.gpu_cu_per_gb_second
+        + price.vcpu * price.cpu_cu_per_second
+        + price.memory_gb * price.memory_cu_per_gb_second,
+        idle=price.gpu_gb * price.gpu_idle_cu_per_gb_second + price.memory_gb * price.memory_idle_cu_per_gb_second,
+    )
