@@ -25,9 +25,7 @@ DAYS = 7
 TABLE = Path(__file__).parent.parent / "planner" / "data" / "prior.json"
 RULES = RiskRules(
     sizing=Sizing(instance_concurrency=1, floor=1, ceiling=10_000),
-    steps=StepRules(
-        lead=timedelta(minutes=4), dwell=timedelta(minutes=15), growth_per_minute=300, max_steps=100
-    ),
+    steps=StepRules(lead=timedelta(minutes=4), dwell=timedelta(minutes=15), growth_per_minute=300, max_steps=100),
     objective=Objective(cold_share=0.001, start_up=timedelta(minutes=2)),
 )
 

@@ -159,5 +159,6 @@ def _reason(before: int | None, level: int, at: datetime, demand: Demand, rules:
     if before is None:
         return f"in effect now: {risk} needs {level}"
     if level > before:
-        return f"{level - before} more, asked {rules.lead // MINUTE} min ahead: {risk} needs {level} from {iso(at + rules.lead)}"
+        ahead, needed = rules.lead // MINUTE, iso(at + rules.lead)
+        return f"{level - before} more, asked {ahead} min ahead: {risk} needs {level} from {needed}"
     return f"{before - level} fewer: {risk} needs {level} from here"

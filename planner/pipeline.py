@@ -13,13 +13,14 @@ from datetime import datetime, timedelta
 import numpy as np
 import pandas as pd
 
-from planner.base import floor_minute, utc
+from planner.base import floor_minute, iso, utc
 from planner.capacity import CapacitySchedule, DayPattern, schedule
 from planner.compiler import Wanted, compile_document, foreign_in_horizon, step_budget
 from planner.config import FunctionConfig
 from planner.cost import Scene, estimate
 from planner.demand import Demand, Sizing, demand
 from planner.diff import changes
+from planner.errors import HistoryError
 from planner.evidence import collect_evidence, notes, reasons
 from planner.forecast import Champion, forecast
 from planner.forecasters.slots import interval_peaks
@@ -84,7 +85,7 @@ class _Decision:
 def make_plan(settings: FunctionConfig, question: Question, progress: Progress = lambda _: None) -> Plan:
     """Plan one function. The same question gives the same plan, byte by byte."""
     now = floor_minute(utc(question.now))
-    question = replace(question, now=now, history=question.history.until(now))
+    question = replace(question, now=now, history=_known(question.history, now, settings.history.minimum))
     live = question.live.config
     foreign = foreign_in_horizon(live, now, question.end)
     adopted = foreign if question.adopt else ()
@@ -163,9 +164,7 @@ def _wanted(settings: FunctionConfig, question: Question, decision: _Decision) -
     )
 
 
-def _estimate(
-    settings: FunctionConfig, question: Question, champion: Champion, document: ProvisionConfig
-) -> Estimate:
+def _estimate(settings: FunctionConfig, question: Question, champion: Champion, document: ProvisionConfig) -> Estimate:
     sizing = sizing_of(settings, question.instance_concurrency)
     return estimate(
         champion.forecast,
@@ -201,6 +200,17 @@ def _verdict(  # noqa: PLR0917  # what a verdict is about; each is a stage's res
         foreign=() if question.adopt else foreign,
     )
     return breaches(situation, safety_rules(settings))
+
+
+def _known(history: History, now: datetime, minimum: timedelta) -> History:
+    """The history up to `now`; HistoryError where that is less than the owner asks for."""
+    known = history.until(now)
+    if known.days < minimum:
+        raise HistoryError(
+            f"{history.source}: {known.days} of history are known at {iso(now)}, the configured minimum is {minimum}",
+            remedy="Choose a later time, give a longer history, or lower history.minimum.",
+        )
+    return known
 
 
 def _from(week: Demand, start: datetime) -> Demand:

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from enum import StrEnum
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -31,17 +30,8 @@ LOOK_BACK = 35 * 24 * 60
 NEVER = -(10**9)
 
 _DAYS = {name: number for number, name in enumerate(("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"), 1)}
-_MONTHS = {
-    name: number
-    for number, name in enumerate("JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split(), 1)
-}
-
-
-class Among(StrEnum):
-    """Which value counts where several scheduled actions have one."""
-
-    LAST = "last"
-    MAX = "max"
+_MONTH_NAMES = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+_MONTHS = {name: number for number, name in enumerate(_MONTH_NAMES, 1)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,15 +47,16 @@ class Trigger:
 
 
 def instant(text: str, zone: str | None) -> datetime:
-    """A date of the wire in UTC: local without Z when the policy has a zone, UTC with Z when it has none."""
+    """A date of the wire in UTC.
+
+    Ours are local without Z when the policy has a zone, and UTC with Z when it has none. Other people's documents are
+    read by what they say: Z or an offset counts, else the zone, else UTC.
+    """
     try:
-        if zone:
-            if text.endswith("Z"):
-                raise ValueError("Z together with timeZone")
-            return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
-        if not text.endswith("Z"):
-            raise ValueError("neither a timeZone nor a trailing Z")
-        return utc(datetime.fromisoformat(text))
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=ZoneInfo(zone or "UTC"))
+        return utc(moment)
     except (ValueError, ZoneInfoNotFoundError) as error:
         raise DocumentError(
             f"{text!r} with timeZone {zone!r} is not a date that Function Compute takes: {error}",
@@ -125,10 +116,7 @@ def schedule_values(config: ProvisionConfig, start: datetime, minutes: int, amon
     fired = np.stack([_last_fired(action, start, minutes) for action in config.scheduled_actions])
     targets = np.array([action.target for action in config.scheduled_actions], dtype=np.int64)[:, None]
     alive = fired > NEVER
-    if among is Among.MAX:
-        chosen = alive
-    else:
-        chosen = alive & (fired == fired.max(axis=0))
+    chosen = alive if among is Among.MAX else alive & (fired == fired.max(axis=0))
     values: Minutes = np.where(chosen, targets, NONE).max(axis=0)
     return values
 

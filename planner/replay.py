@@ -104,9 +104,7 @@ def simulate(
         _move(state, value)
         capacity = state.warm * instance_concurrency
         served = np.minimum(load[:, minute], capacity)
-        state.metric = np.where(
-            capacity > 0, served / np.maximum(capacity, 1), (load[:, minute] > 0).astype(float)
-        )
+        state.metric = np.where(capacity > 0, served / np.maximum(capacity, 1), (load[:, minute] > 0).astype(float))
         cold += load[:, minute] - served
         busy += served
         provisioned += state.warm + state.coming.sum(axis=1)

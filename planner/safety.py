@@ -40,16 +40,10 @@ class Situation:
 
 def breaches(case: Situation, rules: SafetyRules) -> tuple[Breach, ...]:
     """All rules that are broken, not just the first."""
-    return tuple(
-        breach
-        for check in (_drop, _rise, _stale, _quota, _foreign, _limit)
-        for breach in check(case, rules)
-    )
+    return tuple(breach for check in (_drop, _rise, _stale, _quota, _foreign, _limit) for breach in check(case, rules))
 
 
-def drop_breaches(
-    schedule: CapacitySchedule, *, running: int, observed: int, rules: SafetyRules
-) -> Iterator[Breach]:
+def drop_breaches(schedule: CapacitySchedule, *, running: int, observed: int, rules: SafetyRules) -> Iterator[Breach]:
     """More of what runs is taken away at once than the owner tolerates, and it is needed."""
     soon = int(schedule.per_minute()[:SOON].min())
     if soon < running * (1 - rules.max_drop) and soon < observed:

@@ -33,9 +33,7 @@ def keep(store: Store, function: str, history: History) -> int:
     return len(points)
 
 
-def stored_history(
-    store: Store, function: str, *, now: datetime, statistic: Statistic, minimum: timedelta
-) -> History:
+def stored_history(store: Store, function: str, *, now: datetime, statistic: Statistic, minimum: timedelta) -> History:
     """What is stored of a function up to `now`, checked like any other history."""
     points = store.load_points(function, SERIES, start=now - READ_BACK, end=now)
     if not points:
