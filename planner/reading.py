@@ -34,6 +34,13 @@ _MONTH_NAMES = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "
 _MONTHS = {name: number for number, name in enumerate(_MONTH_NAMES, 1)}
 
 
+class Among(StrEnum):
+    """Which value counts where several scheduled actions have one."""
+
+    LAST = "last"
+    MAX = "max"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trigger:
     """When an action fires: once (`at`), or whenever local time matches the cron's sets."""
