@@ -179,7 +179,7 @@ def lives(draw: DrawFn, schedule: CapacitySchedule) -> ProvisionConfig:
 
 @st.composite
 def earlier(draw: DrawFn, schedule: CapacitySchedule) -> Wanted:
-    """A plan made before `schedule` starts: its step in effect is the same or another, its later steps the same or none."""
+    """A plan made before `schedule` starts: the step in effect is the same or another, later steps the same or none."""
     before = draw(st.integers(1, 90))
     begin = schedule.start - before * MINUTE
     now = draw(st.sampled_from((schedule.steps[0].instances, draw(st.integers(0, MOST)))))
