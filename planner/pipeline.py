@@ -117,7 +117,7 @@ def make_plan(settings: FunctionConfig, question: Question, progress: Progress =
             instance_concurrency=question.instance_concurrency,
             lead=settings.capacity.lead + settings.capacity.evaluation_lag,
         ),
-        notes=notes(live, document, adopted),
+        notes=(*_clipped(settings, question, decision), *notes(live, document, adopted)),
     )
 
 
@@ -200,6 +200,20 @@ def _verdict(  # noqa: PLR0917  # what a verdict is about; each is a stage's res
         foreign=() if question.adopt else foreign,
     )
     return breaches(situation, safety_rules(settings))
+
+
+def _clipped(settings: FunctionConfig, question: Question, decision: _Decision) -> tuple[str, ...]:
+    """A word on demand that the owner's ceiling cuts off: FC would serve the rest cold."""
+    ceiling = settings.capacity.max_instances
+    level = decision.choice.risk_level
+    peak = float(decision.champion.forecast.quantile(level)[: -(WEEK // decision.champion.forecast.slot)].max())
+    needed = -int(-peak // question.instance_concurrency)
+    if needed <= ceiling:
+        return ()
+    return (
+        f"clipped: P{100 * level:g} of the peak needs {needed} instances, capacity.max_instances allows {ceiling}; "
+        "raise it, and the account's quota, or the rest is cold",
+    )
 
 
 def _known(history: History, now: datetime, minimum: timedelta) -> History:
