@@ -101,3 +101,12 @@ def test_every_exit_code_of_the_help_stands_on_the_page(page: Path) -> None:
     assert len(codes) == 7
     for code in codes:
         assert f"\n| {code} |" in page.read_text(encoding="utf-8")
+
+
+def test_every_module_stands_on_the_page_of_the_architecture() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    for path in (ROOT / "planner").iterdir():
+        if path.suffix == ".py" and path.stem != "__init__":
+            assert f"`{path.stem}`" in page, path.name
+        elif path.is_dir() and path.name != "__pycache__":
+            assert f"`{path.name}/`" in page, path.name
