@@ -26,7 +26,8 @@ from planner.config.source import Source, parse
 from planner.errors import ConfigError
 
 FOLDER = Path(__file__).parents[2] / "config"
-FILES = sorted(FOLDER.glob("*.yaml"))
+FILES = sorted(set(FOLDER.glob("*.yaml")) - {FOLDER / "emulator.yaml"})
+"""The configurations of the planner; emulator.yaml describes the local Function Compute."""
 Json = dict[str, object]
 
 
