@@ -21,9 +21,12 @@ if TYPE_CHECKING:
     from planner.plan import Plan
 
 Force = Annotated[bool, typer.Option("--force", help="Apply although the plan is unsafe; the audit records it.")]
-Wait = Annotated[int, typer.Option(min=0, max=3600, help="Seconds to wait for the instances; 0 doesn't wait.")]
+Wait = Annotated[
+    int, typer.Option(metavar="SECONDS", min=0, max=3600, help="Seconds to wait for the instances; 0 doesn't wait.")
+]
 To = Annotated[
-    int | None, typer.Option(help="Id of the plan to go back to; without it the one applied before the last.")
+    int | None,
+    typer.Option(metavar="ID", help="Id of the plan to go back to; without it the one applied before the last."),
 ]
 ToZero = Annotated[bool, typer.Option("--to-zero", help="Remove every policy and every provisioned instance.")]
 FOLLOW = 300
@@ -41,7 +44,7 @@ def register(app: typer.Typer) -> None:
 
 
 def apply(  # noqa: PLR0917  # typer makes each an option
-    plan: Annotated[str, typer.Argument(help="Plan id, or an exported plan.json.")],
+    plan: Annotated[str, typer.Argument(metavar="PLAN", help="Plan id, or an exported plan.json.")],
     config: ConfigFile = CONFIG,
     function: FunctionName = None,
     yes: Yes = False,
@@ -77,7 +80,9 @@ def rollback(  # noqa: PLR0917  # as above
 
 
 def release(  # noqa: PLR0917  # as above
-    function: Annotated[str, typer.Argument(help="Function (name or name:qualifier) to hand back.")],
+    function: Annotated[
+        str, typer.Argument(metavar="FUNCTION", help="Function (name or name:qualifier) to hand back.")
+    ],
     config: ConfigFile = CONFIG,
     to_zero: ToZero = False,
     yes: Yes = False,

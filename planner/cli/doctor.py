@@ -85,7 +85,7 @@ def examine(room: Room, stage: Callable[[str], None]) -> Findings:
         patient.history,
         patient.database,
         patient.clock,
-        patient.unfinished,
+        patient.unfinished_applies,
     ):
         name = check.__name__.replace("_", " ")
         stage(f"checking: {name}")
@@ -324,7 +324,7 @@ class _Patient:
             code=5,
         )
 
-    def unfinished(self) -> Finding:
+    def unfinished_applies(self) -> Finding:
         """Applies that began and never ended."""
         check = "unfinished applies"
         if self._room.database_is_to_be_made:

@@ -18,14 +18,23 @@ if TYPE_CHECKING:
 EMULATOR_PORT = 9600
 """In config/local.yaml too."""
 
-Port = Annotated[int, typer.Option(min=1, max=65535, help="Loopback port.")]
+Port = Annotated[int, typer.Option(metavar="PORT", min=1, max=65535, help="Loopback port.")]
 Functions = Annotated[
-    Path | None, typer.Option(help="YAML or JSON file of the functions that exist (default: the bundled one).")
+    Path | None,
+    typer.Option(metavar="FILE", help="YAML or JSON file of the functions that exist (default: the bundled one)."),
 ]
-State = Annotated[Path | None, typer.Option(help="SQLite file that survives a restart; without it nothing does.")]
-Factor = Annotated[float, typer.Option(min=0, help="How fast its clock runs: 1440 is a day a minute, 0 stands still.")]
-Start = Annotated[str | None, typer.Option(help="Where its clock starts (ISO 8601 with Z or offset); the present.")]
-Folder = Annotated[Path, typer.Argument(help="Folder for the demo's configuration, database and exports.")]
+State = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="SQLite file that survives a restart; without it nothing does.")
+]
+Factor = Annotated[
+    float, typer.Option(metavar="N", min=0, help="How fast its clock runs: 1440 is a day a minute, 0 stands still.")
+]
+Start = Annotated[
+    str | None, typer.Option(metavar="ISO8601", help="Where its clock starts (ISO 8601 with Z or offset); the present.")
+]
+Folder = Annotated[
+    Path, typer.Argument(metavar="[FOLDER]", help="Folder for the demo's configuration, database and exports.")
+]
 
 
 def emulator(

@@ -26,14 +26,21 @@ CLOCKS_DIFFER = timedelta(minutes=1)
 
 History = Annotated[
     Path | None,
-    typer.Option(help="CSV or Parquet with the columns timestamp,value (offered concurrency); replaces the source."),
+    typer.Option(
+        metavar="FILE",
+        help="CSV or Parquet with the columns timestamp,value (offered concurrency); replaces the source.",
+    ),
 ]
 Now = Annotated[
     str | None,
-    typer.Option(help="Plan as if it were this instant (ISO 8601 with Z or offset); later history is ignored."),
+    typer.Option(
+        metavar="ISO8601", help="Plan as if it were this instant (ISO 8601 with Z or offset); later history is ignored."
+    ),
 ]
-Horizon = Annotated[str, typer.Option(help="How far to plan, 1h to 7d: 90m, 24h, 2d.")]
-Export = Annotated[Path | None, typer.Option(help="Write the plan's documents and pictures into this folder.")]
+Horizon = Annotated[str, typer.Option(metavar="SPAN", help="How far to plan, 1h to 7d: 90m, 24h, 2d.")]
+Export = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Write the plan's documents and pictures into this folder.")
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Store nothing (plan never writes to Function Compute anyway).")
 ]
@@ -115,7 +122,7 @@ def diff(
 
 
 def export_plan(
-    folder: Annotated[Path, typer.Option("--export", help="Folder to write to.")],
+    folder: Annotated[Path, typer.Option("--export", metavar="DIR", help="Folder to write to.")],
     plan: PlanName = None,
     config: ConfigFile = CONFIG,
     function: FunctionName = None,

@@ -30,7 +30,7 @@ def register(app: typer.Typer) -> None:
 
 
 def init(
-    path: Annotated[Path, typer.Argument(help="File to write.")] = CONFIG,
+    path: Annotated[Path, typer.Argument(metavar="[FILE]", help="File to write.")] = CONFIG,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
 ) -> None:
     """Write a commented configuration with every key."""
@@ -80,7 +80,7 @@ def doctor(config: ConfigFile = CONFIG, function: FunctionName = None, json: AsJ
 
 
 def collect(
-    file: Annotated[Path, typer.Argument(help="CSV or Parquet with the columns timestamp,value.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV or Parquet with the columns timestamp,value.")],
     config: ConfigFile = CONFIG,
     function: FunctionName = None,
 ) -> None:

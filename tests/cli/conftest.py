@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,19 +19,15 @@ from planner.emulator import FunctionSpec, Running, Settings, World, running
 
 NAME = "asr-gpu"
 FIVE_MINUTES = timedelta(minutes=5)
-WORLD = World(
-    functions=(
-        FunctionSpec(
-            name=NAME,
-            instance_concurrency=4,
-            instance_metrics=True,
-            gpu_type="fc.gpu.ampere.1",
-            gpu_memory_mb=24576,
-            startup_seconds=(0.0,),
-        ),
-    ),
-    settings=Settings(evaluation_lag_seconds=0),
+FUNCTION = FunctionSpec(
+    name=NAME,
+    instance_concurrency=4,
+    instance_metrics=True,
+    gpu_type="fc.gpu.ampere.1",
+    gpu_memory_mb=24576,
+    startup_seconds=(0.0,),
 )
+WORLD = World(functions=(FUNCTION,), settings=Settings(evaluation_lag_seconds=0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,10 +39,9 @@ class Ran:
     err: str
 
     @property
-    def json(self) -> object:
+    def json(self) -> Any:
         """The data, which must be one JSON value and nothing else."""
-        value: object = json.loads(self.out)
-        return value
+        return json.loads(self.out)
 
 
 Planner = Callable[..., Ran]

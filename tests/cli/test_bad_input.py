@@ -167,7 +167,7 @@ def test_an_unexpected_exception_is_one_line_and_says_how_to_get_its_traceback(
     ("arguments", "words"),
     [
         (["nonsense"], "No such command 'nonsense'"),
-        (["apply"], "Missing argument 'plan'"),
+        (["apply"], "Missing argument 'PLAN'"),
         (["plan", "--horizn", "24h"], "No such option: --horizn"),
         (["apply", "1", "--wait", "soon"], "'--wait': Input should be a valid integer"),
         (["apply", "1", "--wait", "-5"], "'--wait': Input should be greater than or equal to 0"),

@@ -1,0 +1,150 @@
+"""status and history say what is, also of what nobody wrote down."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from planner.apply import recover
+from planner.base import floor_minute
+from planner.clock import SystemClock
+from planner.emulator import Running
+from planner.fc.sdk import Connection, connect
+from planner.plan import Plan
+from planner.provision import ProvisionConfig
+from planner.store import Store
+from tests.builders import a_plan
+from tests.cli.conftest import Planner, write_config
+from tests.cli.test_applying import BY_HAND, REF, put
+
+
+def begun(site: Path, *, who: str) -> Plan:
+    """A plan against what was found by hand, and an apply of it that nobody ended."""
+    plan = a_plan(floor_minute(datetime.now(UTC)), function=REF, live=BY_HAND)
+    with Store.open(f"sqlite:///{site / 'planner.db'}", migrate=True) as store:
+        store.begin(plan, who=who, at=datetime.now(UTC))
+    return plan
+
+
+def attempts_open(site: Path) -> int:
+    with Store.open(f"sqlite:///{site / 'planner.db'}", migrate=False) as store:
+        return len(store.unfinished(REF))
+
+
+def test_before_anything_was_planned(planner: Planner, site: Path) -> None:
+    told = planner("status")
+
+    assert (told.code, told.err) == (0, "")
+    assert [line.split("  ")[0] for line in told.out.splitlines()] == [
+        "asr-gpu:LATEST",
+        "wanted",
+        "document",
+        "instances",
+        "last outcome",
+    ]
+    assert "no plan was applied yet" in told.out
+    assert "Function Compute holds no provision config" in told.out
+    assert planner("history").out == ""
+    assert planner("history", "--json").json == []
+
+
+def test_after_an_apply_everything_agrees(planner: Planner, site: Path) -> None:
+    planner("plan")
+    planner("apply", 1, "--yes")
+
+    told = planner("status", "--json").json
+
+    assert (told["document_as_applied"], told["current"] >= told["wanted_instances"]) == (True, True)
+    assert (told["last_outcome"]["kind"], told["unfinished"], told["released"]) == ("applied", [], False)
+    assert "; as applied" in planner("status").out
+
+
+def test_a_change_by_hand_is_drift(planner: Planner, site: Path, fc: Running) -> None:
+    planner("plan")
+    planner("apply", 1, "--yes")
+    fcs = connect(Connection(endpoint=fc.url), clock=SystemClock())
+    fcs.put_provision_config(REF, replace(fcs.get_provision_config(REF).config, default_target=77))
+
+    assert "DRIFTED from what was applied (defaultTarget 77 instead of " in planner("status").out
+    assert planner("status", "--json").json["document_as_applied"] is False
+
+
+@pytest.mark.parametrize(
+    ("holds", "held", "words"),
+    [
+        ("wanted", "wanted", "FC holds its wanted document"),
+        ("live", "before", "FC still holds the document from before"),
+        ("other", "neither", "FC holds neither its wanted document nor the one from before"),
+    ],
+)
+def test_an_apply_that_was_killed_is_told_as_it_is_and_left_as_it_is(
+    planner: Planner, site: Path, fc: Running, holds: str, held: str, words: str
+) -> None:
+    plan = begun(site, who=f"me@{platform.node()} pid 4194303")
+    put(fc, {"wanted": plan.wanted, "live": plan.live, "other": ProvisionConfig(default_target=3)}[holds])
+
+    told = planner("status", "--json").json["unfinished"][0]
+
+    assert (told["running"], told["fc_holds"]) == (False, held)
+    shown = " ".join(planner("status").out.split())
+    assert f"never ended; {words}; the next apply puts that on record" in shown
+    assert attempts_open(site) == 1
+    assert "not ended" in planner("history").out
+
+
+def test_the_next_apply_puts_it_on_record_first(planner: Planner, site: Path, fc: Running) -> None:
+    plan = begun(site, who=f"me@{platform.node()} pid 4194303")
+    put(fc, plan.wanted)
+
+    ran = planner("apply", 1, "--yes", "--wait", 0)
+
+    assert ran.code == 0
+    assert "was interrupted after it was applied: FC holds the wanted document." in ran.err
+    assert "FC holds the wanted document already; nothing was sent." in ran.err
+    assert attempts_open(site) == 0
+
+
+def test_an_apply_that_runs_is_waited_for(planner: Planner, site: Path, fc: Running) -> None:
+    begun(site, who=f"me@{platform.node()} pid {os.getppid()}")
+    put(fc, BY_HAND)
+
+    ran = planner("apply", 1, "--yes")
+
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith("Error: Another apply of asr-gpu:LATEST is running since ")
+    assert planner("status", "--json").json["unfinished"][0]["running"] is True
+    assert "running " in planner("status").out
+
+
+def test_without_function_compute_status_says_what_is_on_record(planner: Planner, site: Path) -> None:
+    begun(site, who="me@elsewhere pid 1")
+    write_config(site, None)
+
+    told = planner("status")
+
+    assert told.code == 0
+    assert "no Function Compute is configured" in told.out
+    assert "what FC holds is unknown" in told.out
+
+
+def test_a_schedule_that_ended_says_that_the_fallback_is_in_effect(planner: Planner, site: Path, fc: Running) -> None:
+    old = a_plan(floor_minute(datetime.now(UTC)) - timedelta(hours=5), function=REF, live=BY_HAND)
+    put(fc, old.wanted)
+    with Store.open(f"sqlite:///{site / 'planner.db'}", migrate=True) as store:
+        store.save_plan(old, who="me", at=old.created_at)
+        attempt = store.begin(old, who="me", at=old.created_at)
+        recover(
+            old,
+            attempt=attempt,
+            fc=connect(Connection(endpoint=fc.url), clock=SystemClock()),
+            audit=store,
+            clock=SystemClock(),
+        )
+
+    assert "its recurring fallback is in effect; plan again" in planner("status").out
+    assert planner("status", "--json").json["wanted_instances"] is None
