@@ -1,7 +1,7 @@
 """The only wiring of the stages: history and live document in, plan out.
 
 The command line, the daemon and the tests differ in what they hand in, never in what happens here. Nothing here reads
-a clock, a file, a database or the network.
+a clock, a database, the network, or a file but the package's own table of priors.
 """
 
 from __future__ import annotations

@@ -175,7 +175,7 @@ class SafetyConfig(Section):
     max_drop: Annotated[
         float, Field(gt=0, le=1, description="Share of today's capacity that a plan may take away at once")
     ] = 0.5
-    max_cost_ratio: Annotated[float, Field(gt=0, description="Cost of a plan over the cost of today's document")] = 1.5
+    max_cost_ratio: Annotated[float, Field(gt=0, description="Instance-hours of a plan over those of a static peak of last week")] = 1.5
     history_max_age: Annotated[
         Duration,
         AfterValidator(between("1m", "365d")),
