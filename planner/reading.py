@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
+from itertools import product
 from typing import TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -27,7 +28,9 @@ Minutes: TypeAlias = NDArray[np.int64]
 NONE = -1
 """The schedule's value where no action has one."""
 LOOK_BACK = 35 * 24 * 60
-"""Minutes in which an earlier trigger of a cron is looked for: a monthly one is found."""
+"""Minutes in which an earlier trigger of a cron is looked for minute by minute; further back, day by day."""
+RARE = 5 * 366
+"""Days in which it is looked for in all: a leap day is found, and 30 February given up."""
 NEVER = -(10**9)
 
 _DAYS = {name: number for number, name in enumerate(("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"), 1)}
@@ -159,9 +162,30 @@ def _last_fired(action: ScheduledAction, start: datetime, minutes: int) -> Minut
         if opens is not None:
             hits = hits & (at >= _ceil_minutes(start, opens))
         fired = np.maximum.accumulate(np.where(hits, at, NEVER))[LOOK_BACK:]
+        if fired[0] == NEVER:
+            fired = np.maximum(fired, _rare_trigger(rule, start, opens, action.time_zone or "UTC"))
     if closes is not None:
         fired = np.where(np.arange(minutes) < _ceil_minutes(start, closes), fired, NEVER)
     return fired
+
+
+def _rare_trigger(rule: Trigger, start: datetime, opens: datetime | None, zone: str) -> int:
+    """The newest trigger from before LOOK_BACK and not before `opens`, as minutes from `start`; NEVER without one."""
+    place = ZoneInfo(zone)
+    end = floor_minute(start) - LOOK_BACK * MINUTE
+    last = end.astimezone(place).date()
+    for day in (last - timedelta(days=back) for back in range(RARE)):
+        if opens is not None and day < opens.astimezone(place).date():
+            break
+        if not (day.day in rule.days and day.month in rule.months and day.isoweekday() in rule.weekdays):
+            continue
+        for hour, minute in product(sorted(rule.hours, reverse=True), sorted(rule.minutes, reverse=True)):
+            local = datetime(day.year, day.month, day.day, hour, minute, tzinfo=place, fold=1)
+            at = utc(local)
+            skipped = at.astimezone(place).hour != hour
+            if at < end and not skipped and (opens is None or at >= opens):
+                return minutes_between(start, at)
+    return NEVER
 
 
 def _ceil_minutes(start: datetime, moment: datetime) -> int:
