@@ -75,6 +75,10 @@ def _foreign(case: Situation, _: SafetyRules) -> Iterator[Breach]:
     return foreign_breaches(case.foreign)
 
 
+def _limit(case: Situation, _: SafetyRules) -> Iterator[Breach]:
+    return limit_breaches(case.wanted)
+
+
 def _rise(case: Situation, rules: SafetyRules) -> Iterator[Breach]:
     wanted, static = case.estimate.wanted.instance_hours, case.estimate.static_peak.instance_hours
     if wanted > rules.max_cost_ratio * static:
@@ -108,8 +112,9 @@ def _quota(case: Situation, rules: SafetyRules) -> Iterator[Breach]:
         )
 
 
-def _limit(case: Situation, _: SafetyRules) -> Iterator[Breach]:
-    actions, trackers = len(case.wanted.scheduled_actions), len(case.wanted.tracking_policies)
+def limit_breaches(document: ProvisionConfig) -> Iterator[Breach]:
+    """More policies than FC takes."""
+    actions, trackers = len(document.scheduled_actions), len(document.tracking_policies)
     if actions > MAX_ACTIONS or trackers > MAX_TRACKERS:
         yield Breach(
             rule=Rule.LIMIT,

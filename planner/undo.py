@@ -13,14 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.base import MINUTE, FunctionRef, floor_minute, utc
-from planner.capacity import CapacitySchedule, Step
-from planner.compiler import Wanted, compile_document, foreign_in_horizon
+from planner.capacity import CapacitySchedule, Step, StepRules, cheapest_cuts
+from planner.compiler import Wanted, compile_document, foreign_in_horizon, step_budget
 from planner.diff import changes
 from planner.guardrails import GuardPolicy
 from planner.plan import Plan
 from planner.provision import LiveDocument, ProvisionConfig
 from planner.reading import least_values
-from planner.safety import SafetyRules, drop_breaches, foreign_breaches
+from planner.safety import SafetyRules, drop_breaches, foreign_breaches, limit_breaches
 
 DAY = 24 * 60
 
@@ -46,7 +46,8 @@ def holds_ours(document: ProvisionConfig) -> bool:
 def rollback(earlier: Plan, present: Present, *, guards: GuardPolicy, safety: SafetyRules) -> Plan:
     """The earlier plan's steps, dated anew from now on, its live guard and its recurring form."""
     now = floor_minute(utc(present.now))
-    steps = _redated(earlier.schedule, now)
+    recurring = sum(len(pattern.steps) for pattern in earlier.patterns)
+    steps = _redated(earlier.schedule, now, max(step_budget(present.live.config, recurring), 1))
     wanted = Wanted(
         schedule=steps,
         patterns=earlier.patterns,
@@ -74,6 +75,7 @@ def rollback(earlier: Plan, present: Present, *, guards: GuardPolicy, safety: Sa
         breaches=(
             *drop_breaches(steps, running=present.live.target, observed=present.live.target, rules=safety),
             *foreign_breaches(foreign_in_horizon(live, now, steps.end)),
+            *limit_breaches(document),
         ),
         estimate=None,
         notes=(f"rollback: {why}, its steps dated anew by time of day", *earlier.notes),
@@ -138,18 +140,23 @@ def _handing_back(document: ProvisionConfig, present: Present, note: str) -> Pla
     )
 
 
-def _redated(schedule: CapacitySchedule, now: datetime) -> CapacitySchedule:
-    """A day from `now` with the schedule's instances by time of day; where it says nothing, its highest step."""
+def _redated(schedule: CapacitySchedule, now: datetime, max_steps: int) -> CapacitySchedule:
+    """A day from `now` with the schedule's instances by time of day; where it says nothing, its highest step.
+
+    Where these are more than `max_steps`, the fewest instances on or above them.
+    """
     values = schedule.per_minute()
     first = _minute_of_day(schedule.start)
     by_time = np.full(DAY, -1, dtype=np.int64)
     np.maximum.at(by_time, (first + np.arange(len(values))) % DAY, values)
     by_time[by_time < 0] = values.max()
     wanted: NDArray[np.int64] = by_time[(_minute_of_day(now) + np.arange(DAY)) % DAY]
-    cuts = np.concatenate(([0], np.flatnonzero(np.diff(wanted)) + 1))
+    nothing = timedelta(0)
+    cuts = cheapest_cuts(wanted, StepRules(lead=nothing, dwell=nothing, growth_per_minute=1, max_steps=max_steps))
+    levels = np.maximum.reduceat(wanted, cuts)
     steps = tuple(
-        Step(at=now + int(cut) * MINUTE, instances=int(wanted[cut]), reason="rollback, same time of day")
-        for cut in cuts
+        Step(at=now + int(cut) * MINUTE, instances=int(level), reason="rollback, same time of day")
+        for cut, level in zip(cuts, levels, strict=True)
     )
     return CapacitySchedule(start=now, end=now + timedelta(days=1), steps=steps)
 
