@@ -79,4 +79,4 @@ def progress() -> Iterator[Callable[[str], None]]:
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("reading", total=None)
-        yield lambda stage: bar.update(task, description=stage)
+        yield lambda stage: bar.update(task, description=stage, refresh=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from planner.base import iso
 from planner.cli.options import CONFIG, AsJson, ConfigFile, FunctionName, PlanName
 from planner.cli.output import progress, say, show, show_json
 from planner.cli.processes import who
@@ -74,11 +75,8 @@ def plan(  # noqa: PLR0917  # typer makes each an option
 
     moment, span = instant("--now", now), _horizon(horizon)
     room = Room.open(config, function)
-    if not dry_run and moment is not None and moment > room.clock.now() + CLOCKS_DIFFER:
-        raise InputError(
-            f"--now {now} has not come yet, and a plan for later must not be stored: it could be applied too early",
-            remedy="Add --dry-run to look at it, or leave --now out.",
-        )
+    if not dry_run:
+        _refuse_later(moment, room.clock.now())
     with progress() as stage:
         question = room.question(history=history, now=moment, horizon=span, adopt=adopt)
         # Opened before the work, so that a database that can't be used is told at once.
@@ -91,12 +89,7 @@ def plan(  # noqa: PLR0917  # typer makes each an option
         show_json(made.data | extra)
     else:
         _show_plan(made, files, number)
-    if not made.safe:
-        raise UnsafePlan(
-            f"The plan for {made.function} is unsafe, so `planner apply` refuses it.",
-            remedy=" ".join(dict.fromkeys(breach.remedy for breach in made.breaches)),
-            breaches=tuple(f"{breach.rule.value}: {breach.detail}" for breach in made.breaches),
-        )
+    _refuse_unsafe(made)
     if detailed_exitcode and made.changes:
         raise typer.Exit(CHANGES)
 
@@ -162,6 +155,24 @@ def _show_plan(made: Plan, files: tuple[Path, ...], number: int | None) -> None:
         say(f"Stored as plan {number}: `planner apply {number}` carries it out until {made.valid_until:%H:%M} UTC.")
     else:
         say(f"Stored as plan {number}.")
+
+
+def _refuse_later(moment: datetime | None, now: datetime) -> None:
+    """A stored plan can be applied, and one for later would be applied too early."""
+    if moment is not None and moment > now + CLOCKS_DIFFER:
+        raise InputError(
+            f"--now {iso(moment)} has not come yet, and a stored plan could be applied: too early",
+            remedy="Add --dry-run to look at it, or leave --now out.",
+        )
+
+
+def _refuse_unsafe(made: Plan) -> None:
+    if not made.safe:
+        raise UnsafePlan(
+            f"The plan for {made.function} is unsafe, so `planner apply` refuses it.",
+            remedy=" ".join(dict.fromkeys(breach.remedy for breach in made.breaches)),
+            breaches=tuple(f"{breach.rule.value}: {breach.detail}" for breach in made.breaches),
+        )
 
 
 def instant(option: str, text: str | None) -> datetime | None:

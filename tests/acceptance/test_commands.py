@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import signal
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -85,3 +88,27 @@ def test_a_reader_that_goes_away_is_no_error(scene: Scene, emulated: Emulated) -
 
     assert told.stdout.endswith("changed\n")
     assert told.stderr == ""
+
+
+def test_on_a_terminal_the_work_is_followed(scene: Scene) -> None:
+    (scene.folder / "history.csv").write_text(recent_history(), encoding="utf-8")
+    own, theirs = pty.openpty()
+    with (scene.folder / "data.json").open("wb") as data:
+        process = subprocess.Popen(
+            [*COMMAND, "plan", "--dry-run", "--history", "history.csv", "--json"],
+            cwd=scene.folder,
+            env=environment() | {"TERM": "xterm"},
+            stdout=data,
+            stderr=theirs,
+        )
+    os.close(theirs)
+    shown = b""
+    # A terminal whose last process is gone can't be read any more.
+    with suppress(OSError):
+        while chunk := os.read(own, 4096):
+            shown += chunk
+    os.close(own)
+    process.wait()
+
+    assert json.loads((scene.folder / "data.json").read_text(encoding="utf-8"))["function"]["name"] == REF.name
+    assert "replaying past days to choose the risk" in shown.decode()

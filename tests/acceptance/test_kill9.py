@@ -71,7 +71,7 @@ def test_after_kill_9_the_next_commands_say_which_document_is_held(scene: Scene,
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: signal.Signals(number).name)
 @pytest.mark.parametrize("call", [1, 2, 3], ids=["reading", "sending", "reading back"])
 def test_an_interrupted_apply_ends_its_row_with_what_is_true(scene: Scene, number: signal.Signals, call: int) -> None:
-    latency = 0.3
+    latency = 0.5
     scene.emulated.slow_down(latency)
     with scene.begin() as process:
         wait_until("the record of the intent", scene.attempts)

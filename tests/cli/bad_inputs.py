@@ -281,10 +281,7 @@ ARGUMENTS = {
     ),
     "a present that has not come": Bad(
         run="plan --now 2999-01-01T00:00:00Z",
-        message=(
-            "--now 2999-01-01T00:00:00Z has not come yet, and a plan for later must not be stored: it "
-            "could be applied too early"
-        ),
+        message="--now 2999-01-01T00:00:00Z has not come yet, and a stored plan could be applied: too early",
         remedy="Add --dry-run to look at it, or leave --now out.",
     ),
     "a horizon that is none": Bad(

@@ -18,6 +18,7 @@ from planner.fc.sdk import Connection, connect
 from planner.plan import Plan
 from planner.provision import ProvisionConfig
 from planner.store import Store
+from planner.undo import Present, release
 from tests.builders import a_plan
 from tests.cli.conftest import Planner, write_config
 from tests.cli.test_applying import BY_HAND, REF, put
@@ -148,3 +149,30 @@ def test_a_schedule_that_ended_says_that_the_fallback_is_in_effect(planner: Plan
 
     assert "its recurring fallback is in effect; plan again" in planner("status").out
     assert planner("status", "--json").json["wanted_instances"] is None
+
+
+def test_a_release_that_was_killed_after_it_was_applied_ends_the_adoption(
+    planner: Planner, site: Path, fc: Running
+) -> None:
+    put(fc, BY_HAND)
+    planner("apply", planner("plan", "--json").json["id"], "--yes")
+    client = connect(Connection(endpoint=fc.url), clock=SystemClock())
+    present = Present(
+        function=REF,
+        time_zone="Asia/Shanghai",
+        now=datetime.now(UTC),
+        valid_for=timedelta(minutes=15),
+        live=client.get_provision_config(REF),
+    )
+    with Store.open(f"sqlite:///{site / 'planner.db'}", migrate=False) as store:
+        store.begin(release(BY_HAND, present), who=f"me@{platform.node()} pid 4194303", at=datetime.now(UTC))
+    client.put_provision_config(REF, BY_HAND)
+    again = planner("plan", "--json").json["id"]
+
+    assert "was interrupted after it was applied" in planner("apply", again, "--yes").err
+
+    with Store.open(f"sqlite:///{site / 'planner.db'}", migrate=False) as store:
+        adoption = store.adoption(REF)
+    assert adoption is not None
+    assert adoption.adopted_at > present.now, "a new one"
+    assert adoption.config == BY_HAND
