@@ -1,0 +1,112 @@
+"""A document against a load, minute by minute."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from planner.provision import MetricType, ProvisionConfig, TrackingPolicy
+from planner.reading import NONE
+from planner.replay import Replay, Tracker, replay_document, simulate
+from tests.builders import NOON
+
+Figures = list[float]
+
+
+def run(
+    schedule: list[int], load: Figures, *trackers: Tracker, lead: int = 0, default: int = 0, at_once: int = 1
+) -> Replay:
+    return simulate(
+        np.array([schedule]), trackers, np.array([load], dtype=float),
+        default=default, instance_concurrency=at_once, lead=lead,
+    )  # fmt: skip
+
+
+def a_tracker(target: float = 0.5, floor: int = 1, ceiling: int = 50, active: bool = True) -> Tracker:
+    return Tracker(
+        target=np.array([[target]]),
+        floor=np.array([[floor]]),
+        ceiling=np.array([[ceiling]]),
+        active=np.array([[active]]),
+    )
+
+
+def test_what_the_warm_instances_do_not_serve_is_cold() -> None:
+    found = run([2, 2, 3], [1, 5, 6], at_once=2)
+    assert (found.offered[0], found.cold[0], found.provisioned[0], found.busy[0]) == (12, 1, 7, 5.5)
+    assert found.cold_share[0] == 1 / 12
+    assert found.spill[0] == 0.5
+
+
+def test_an_instance_is_paid_from_the_ask_and_serves_after_the_lead() -> None:
+    found = run([1, 3, 3, 3], [3, 3, 3, 3], lead=2)
+    assert found.target[0].tolist() == [1, 3, 3, 3]
+    assert found.provisioned[0] == 1 + 3 + 3 + 3
+    assert found.cold[0] == 2 + 2 + 2 + 0
+
+
+def test_what_is_too_much_goes_at_once_the_newest_first() -> None:
+    found = run([2, 5, 2, 2, 2, 2], [2] * 6, lead=3)
+    assert found.provisioned[0] == 2 + 5 + 2 * 4
+    assert found.cold[0] == 0
+
+
+def test_the_default_counts_only_where_neither_schedule_nor_tracker_has_a_value() -> None:
+    assert run([NONE, 3, 0], [0, 0, 0], default=7).target[0].tolist() == [7, 3, 0]
+    assert run([NONE], [0], a_tracker(), default=7).target[0].tolist() == [1]
+    assert run([NONE], [0], a_tracker(active=False), default=7).target[0].tolist() == [7]
+
+
+def test_a_saturated_tracker_grows_by_one_over_its_target_a_minute_after_three_full_minutes() -> None:
+    """Worked: 1 warm, target 0.5, saturated: 2 after three minutes, then 4, 8, 16."""
+    assert run([NONE] * 7, [99.0] * 7, a_tracker()).target[0].tolist() == [1, 1, 1, 2, 4, 8, 16]
+
+
+def test_a_tracker_scales_in_after_fifteen_minutes_and_holds_up_a_scheduled_step_down() -> None:
+    """Worked: 10 there, nothing to do: half of them go at once, then half of the rest."""
+    found = run([10, *[1] * 19], [0.0] * 20, a_tracker()).target[0].tolist()
+    assert found[:15] == [10] * 15
+    assert found[15:] == [5, 3, 2, 1, 1]
+
+
+@pytest.mark.parametrize("metric", [MetricType.CPU, MetricType.GPU_MEMORY])
+def test_a_tracker_whose_metric_is_not_the_load_counts_with_its_floor(metric: MetricType) -> None:
+    policy = TrackingPolicy(name="x", metric_type=metric, metric_target=0.1, min_capacity=3, max_capacity=30)
+    document = ProvisionConfig(default_target=9, tracking_policies=(policy,))
+    found = replay_document(document, NOON, np.full((1, 30), 50.0), instance_concurrency=1, lead=0)
+    assert set(found.target[0].tolist()) == {3}
+
+
+@given(
+    schedule=st.lists(st.integers(0, 9), min_size=4, max_size=30),
+    load=st.lists(st.integers(0, 30), min_size=30, max_size=30),
+    lead=st.integers(0, 3),
+    floor=st.integers(1, 4),
+)
+@settings(max_examples=60)
+def test_load_is_served_or_cold_and_a_tracker_only_raises(
+    schedule: list[int], load: Figures, lead: int, floor: int
+) -> None:
+    load = load[: len(schedule)]
+    bare = run(schedule, load, lead=lead)
+    guarded = run(schedule, load, a_tracker(floor=floor), lead=lead)
+    assert (bare.target[0] == schedule).all()
+    assert (guarded.target[0] >= np.maximum(schedule, floor)).all()
+    assert guarded.target.max() <= max(50, *schedule)
+    for found in (bare, guarded):
+        assert found.busy[0] + found.cold[0] == pytest.approx(found.offered[0])
+        assert found.provisioned[0] == pytest.approx(found.target[0].sum())
+
+
+@given(st.lists(st.integers(0, 20), min_size=40, max_size=40), st.integers(0, 3))
+@settings(max_examples=40)
+def test_many_cases_side_by_side_are_the_same_as_one_by_one(load: Figures, lead: int) -> None:
+    loads = np.array([load, load[::-1]], dtype=float)
+    schedule = np.array([[2] * 20 + [5] * 20])
+    both = simulate(schedule, [a_tracker()], loads, lead=lead)
+    for case in range(2):
+        alone = simulate(schedule, [a_tracker()], loads[case : case + 1], lead=lead)
+        assert alone.cold[0] == both.cold[case]
+        assert alone.target[0].tolist() == both.target[case].tolist()
