@@ -19,7 +19,7 @@ from traces import Trace, traces
 from planner.capacity import StepRules
 from planner.demand import Sizing
 from planner.forecast import Backtest, ForecastSettings, forecast
-from planner.risk import GUARDS, LEVELS, Objective, RiskRules, replay_pairs
+from planner.risk import DAY, GUARDS, LEVELS, Objective, RiskRules, minute_load, replay_pairs
 
 DAYS = 7
 TABLE = Path(__file__).parent.parent / "planner" / "data" / "prior.json"
@@ -35,7 +35,8 @@ def cold_shares(trace: Trace) -> NDArray[np.float64] | None:
     cold = offered = 0.0
     for day in trace.days(DAYS):
         champion = forecast(trace.known(day), now=day, horizon=timedelta(days=1), settings=ForecastSettings())
-        result = replay_pairs(trace.minutes, [Backtest(origin=day, forecast=champion.forecast)], RULES)
+        load = minute_load(trace.minutes, day, DAY)[None, :]
+        result = replay_pairs([Backtest(origin=day, forecast=champion.forecast)], load, RULES)
         cold, offered = cold + result.cold, offered + result.offered
     print(f"{trace.name:40s} {len(trace.days(DAYS))} days", flush=True)
     if not np.any(offered):

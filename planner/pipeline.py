@@ -133,7 +133,7 @@ def _decide(settings: FunctionConfig, question: Question, kept: ProvisionConfig,
     progress("replaying past days to choose the risk")
     sizing = sizing_of(settings, question.instance_concurrency)
     rules = step_rules(settings, step_budget(kept, RECURRING_STEPS))
-    choice = choose(question.history, champion.backtests, risk_rules(settings, sizing, rules))
+    choice = choose(question.history, champion, risk_rules(settings, sizing, rules))
     progress("finding the cheapest steps")
     steps = demand(champion.forecast, risk_level=choice.risk_level, sizing=sizing)
     week = demand(champion.forecast, risk_level=max(choice.risk_level, RECURRING_LEVEL), sizing=sizing)

@@ -21,7 +21,7 @@ import numpy as np
 from planner.base import MINUTE
 from planner.capacity import StepRules, required
 from planner.demand import Sizing
-from planner.forecast import Backtest, Forecast
+from planner.forecast import Backtest, Champion, Forecast
 from planner.history import History, Statistic
 from planner.reading import Minutes
 from planner.replay import Floats, Replay, Tracker, simulate
@@ -64,32 +64,40 @@ class RiskRules:
     guards: tuple[float | None, ...] = GUARDS
 
 
-def choose(history: History, backtests: Sequence[Backtest], rules: RiskRules) -> Choice:
+def choose(history: History, champion: Champion, rules: RiskRules) -> Choice:
     """The pair with the fewest instance-minutes on the past days whose cold share keeps the objective.
 
-    Where no pair does, the one with the smallest share. Without past days the prior alone speaks, and of the pairs
-    that it lets through the one nearest to the middle of the risk levels is taken.
+    Where no pair does, the one with the smallest share. Without past days the prior alone speaks of the share, and the
+    coming day's expected load of the cost.
     """
-    days = [day for day in backtests if day.origin + NEARLY_A_DAY <= history.end and day.origin >= history.start]
+    days = [
+        day
+        for day in champion.backtests
+        if day.origin + NEARLY_A_DAY <= history.end and day.origin >= history.start
+    ]
     allowed = rules.objective.cold_share
     share = PRIOR_DAYS * prior_share(rules.guards, cap=PRIOR_CAP * allowed)
-    hours = np.zeros(share.shape)
     if days:
-        result = replay_pairs(history, days, rules)
-        shape = (len(days), *share.shape)
-        cold, offered, provisioned = (
-            total.reshape(shape).sum(axis=0) for total in (result.cold, result.offered, result.provisioned)
-        )
-        share = (share + len(days) * cold / np.maximum(offered, 1e-9)) / (PRIOR_DAYS + len(days))
-        hours = provisioned / (len(days) * DAY)
-    return _pick(share, hours, allowed, len(days), rules.guards)
+        loads = np.stack([minute_load(history, day.origin, DAY) for day in days])
+    else:
+        loads = _expected_load(champion.forecast)
+    coming = Backtest(origin=champion.forecast.start, forecast=champion.forecast)
+    result = replay_pairs(days or [coming], loads, rules)
+    shape = (len(loads), *share.shape)
+    cold, offered, provisioned = (
+        total.reshape(shape).sum(axis=0) for total in (result.cold, result.offered, result.provisioned)
+    )
+    share = (share + len(days) * cold / np.maximum(offered, 1e-9)) / (PRIOR_DAYS + len(days))
+    return _pick(share, provisioned / (len(loads) * DAY), allowed, len(days), rules.guards)
 
 
-def replay_pairs(history: History, days: Sequence[Backtest], rules: RiskRules) -> Replay:
-    """Every pair of level and guard on every day; cases in the order days, levels, guards."""
+def replay_pairs(days: Sequence[Backtest], loads: Floats, rules: RiskRules) -> Replay:
+    """Every pair of level and guard on every day; cases in the order days, levels, guards.
+
+    `loads` is the offered concurrency of each day from its origin, shape (days, DAY).
+    """
     sizing, guards = rules.sizing, rules.guards
     schedules = np.stack([_schedules(day.forecast, day.origin, rules) for day in days])
-    loads = np.stack([minute_load(history, day.origin, DAY) for day in days])
     shape = (len(days), len(LEVELS), len(guards), DAY)
     target = np.broadcast_to(np.array([guard or 1.0 for guard in guards]), shape[:3]).reshape(-1, 1)
     active = np.broadcast_to(np.array([guard is not None for guard in guards]), shape[:3]).reshape(-1, 1)
@@ -148,6 +156,12 @@ def _nearest(guard: float | None) -> int:
     return min(range(1, len(GUARDS)), key=lambda row: abs((GUARDS[row] or 0.0) - guard))
 
 
+def _expected_load(forecast: Forecast) -> Floats:
+    """The median of the peaks of the coming day as a load; shape (1, DAY). Only costs are compared on it."""
+    load = np.repeat(forecast.quantile(0.5), int(forecast.slot / MINUTE))[:DAY]
+    return np.pad(load, (0, DAY - len(load)), mode="edge")[None, :]
+
+
 def _schedules(forecast: Forecast, origin: datetime, rules: RiskRules) -> Minutes:
     """What each level would have asked for in each minute of a day from `origin`; shape (levels, DAY)."""
     slot = int(forecast.slot / MINUTE)
@@ -160,9 +174,6 @@ def _schedules(forecast: Forecast, origin: datetime, rules: RiskRules) -> Minute
 
 def _pick(share: Floats, hours: Floats, allowed: float, days: int, guards: tuple[float | None, ...]) -> Choice:
     keeps = share <= allowed
-    if not days:
-        # No hours to compare: among the pairs that others kept their promise with, the lowest level is the cheapest.
-        hours = np.arange(share.size, dtype=np.float64).reshape(share.shape)
     order = np.where(keeps, hours, np.inf) if keeps.any() else share
     level, guard = np.unravel_index(int(order.argmin()), order.shape)
     target = "no guard" if guards[guard] is None else f"a guard at {guards[guard]:g}"
