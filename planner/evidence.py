@@ -11,7 +11,7 @@ import pandas as pd
 from planner.capacity import CapacitySchedule
 from planner.compiler import END, STEP
 from planner.forecast import Champion, Forecast
-from planner.guardrails import FALLBACK, GUARD, HOLD
+from planner.guardrails import FALLBACK, GUARD, HOLD, OWN
 from planner.history import History
 from planner.plan import Band, Evidence, Recent
 from planner.provision import MetricType, ProvisionConfig, ScheduledAction
@@ -65,6 +65,8 @@ def reasons(document: ProvisionConfig, schedule: CapacitySchedule) -> Mapping[st
     for policy in document.tracking_policies:
         if policy.name.startswith(HOLD):
             why[policy.name] = "holds its step until the next, in case its at() lies before the put and doesn't fire"
+        elif policy.name.startswith(OWN):
+            why[policy.name] = "as configured"
     why[GUARD] = "live guard: answers load above the forecast"
     why[FALLBACK] = "safe tracker: takes over at the horizon if nobody renews the plan"
     return why

@@ -17,6 +17,7 @@ from planner.provision import MetricType, TrackingPolicy
 HOLD = f"{OWNER}hold-"
 GUARD = f"{OWNER}guard"
 FALLBACK = f"{OWNER}fallback"
+OWN = f"{OWNER}own-"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +78,7 @@ def guardrails(
     trackers.append(_tracker(FALLBACK, policy.fallback_target, floor, policy.ceiling, start=horizon_end))
     trackers.extend(
         TrackingPolicy(
-            name=f"{OWNER}own-{own.name}",
+            name=f"{OWN}{own.name}",
             metric_type=own.metric,
             metric_target=own.target,
             min_capacity=own.min_instances,
