@@ -1,4 +1,4 @@
-"""Demand to capacity schedule: the cheapest steps that FC's limits allow (the daemon's loop is `scheduler.py`).
+"""Demand to capacity schedule: the cheapest steps that FC's limits allow.
 
 An instance has to be asked for `lead` before it is needed, at most `growth` instances a minute can be had, a document
 holds a limited number of steps and a step should last a while (`dwell`). Within these limits the schedule with the
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.base import MINUTE, iso, minutes_between
+from planner.base import MINUTE, minutes_between
 
 if TYPE_CHECKING:
     from planner.demand import Demand
@@ -107,7 +107,7 @@ def schedule(demand: Demand, *, start: datetime, end: datetime, rules: StepRules
     for number, (cut, level) in enumerate(zip(cuts, levels, strict=True)):
         before = None if number == 0 else int(levels[number - 1])
         at = start + int(cut) * MINUTE
-        steps.append(Step(at=at, instances=int(level), reason=_reason(before, int(level), at, demand, rules)))
+        steps.append(Step(at=at, instances=int(level), reason=_reason(before, int(level), demand, rules)))
     return CapacitySchedule(start=start, end=end, steps=tuple(steps))
 
 
@@ -154,11 +154,10 @@ def _segment_costs(asked: NDArray[np.int64], edges: NDArray[np.int64], dwell: in
     return cost
 
 
-def _reason(before: int | None, level: int, at: datetime, demand: Demand, rules: StepRules) -> str:
+def _reason(before: int | None, level: int, demand: Demand, rules: StepRules) -> str:
     risk = f"P{100 * demand.risk_level:g} of the peak"
     if before is None:
         return f"in effect now: {risk} needs {level}"
     if level > before:
-        ahead, needed = rules.lead // MINUTE, iso(at + rules.lead)
-        return f"{level - before} more, asked {ahead} min ahead: {risk} needs {level} from {needed}"
-    return f"{before - level} fewer: {risk} needs {level} from here"
+        return f"{level - before} more, asked {rules.lead // MINUTE} min ahead: {risk} needs {level}"
+    return f"{before - level} fewer: {risk} needs {level}"

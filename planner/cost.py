@@ -9,11 +9,13 @@ import numpy as np
 
 from planner.base import MINUTE
 from planner.forecast import Forecast
+from planner.forecasters.slots import typical_minutes
 from planner.plan import Cost, Estimate
 from planner.provision import ProvisionConfig
 from planner.reading import Among, schedule_values
 from planner.replay import Floats, replay_document
 
+SEED = 7
 PATHS = (0.1, 0.3, 0.5, 0.7, 0.9)
 """Equally likely paths of the load: every slot at this quantile of its peak."""
 WEEK_MINUTES = 7 * 24 * 60
@@ -73,11 +75,16 @@ def estimate(
 
 
 def expected_load(forecast: Forecast, start: datetime, minutes: int) -> Floats:
-    """The forecast as equally likely loads a minute; shape (paths, minutes)."""
+    """The forecast as equally likely loads a minute; shape (paths, minutes).
+
+    The peaks of each path are turned into the mean minute that they come from, and arrivals drawn around it (Poisson,
+    seeded): a load that stood at its peak all the time would keep every guard busy and cost what never comes.
+    """
     slot = int(forecast.slot / MINUTE)
     ahead = int((start - forecast.start) / MINUTE)
-    paths = np.stack([forecast.quantile(level) for level in PATHS])
-    return np.repeat(paths, slot, axis=1)[:, ahead : ahead + minutes]
+    paths = np.stack([typical_minutes(forecast.quantile(level), forecast.slot) for level in PATHS])
+    means = np.repeat(paths, slot, axis=1)[:, ahead : ahead + minutes]
+    return np.random.default_rng(SEED).poisson(means).astype(np.float64)
 
 
 def document_cost(config: ProvisionConfig, load: Floats, scene: Scene) -> Cost:

@@ -1,6 +1,6 @@
 """The only wiring of the stages: history and live document in, plan out.
 
-The command line, the daemon and the tests differ in what they hand in, never in what happens here. Nothing here reads
+The command line and the tests differ in what they hand in, never in what happens here. Nothing here reads
 a clock, a database, the network, or a file but the package's own table of priors.
 """
 
@@ -37,9 +37,10 @@ from planner.policies import (
     step_rules,
 )
 from planner.provision import LiveDocument, ProvisionConfig, ScheduledAction
+from planner.reading import least_values
 from planner.recurring import WEEK, day_patterns
 from planner.risk import Choice, choose
-from planner.safety import Situation, breaches
+from planner.safety import SOON, Situation, breaches
 from planner.undo import steps_of
 
 RECURRING_STEPS = 16
@@ -194,12 +195,19 @@ def _verdict(  # noqa: PLR0917  # what a verdict is about; each is a stage's res
         schedule=steps,
         wanted=document,
         estimate=costs,
-        running=question.live.target,
+        running=_running(question),
         observed=_observed(question.history, HOUR, sizing_of(settings, question.instance_concurrency)),
+        week_peak=costs.static_instances,
         history_end=question.history.end,
         foreign=() if question.adopt else foreign,
     )
     return breaches(situation, safety_rules(settings))
+
+
+def _running(question: Question) -> int:
+    """FC's target, less what the live document takes away by itself while a drop is judged."""
+    ahead = least_values(question.live.config, question.now, SOON)
+    return question.live.target - int(ahead[0] - ahead.min())
 
 
 def _clipped(settings: FunctionConfig, question: Question, decision: _Decision) -> tuple[str, ...]:
@@ -210,10 +218,8 @@ def _clipped(settings: FunctionConfig, question: Question, decision: _Decision) 
     needed = -int(-peak // question.instance_concurrency)
     if needed <= ceiling:
         return ()
-    return (
-        f"clipped: P{100 * level:g} of the peak needs {needed} instances, capacity.max_instances allows {ceiling}; "
-        "raise it, and the account's quota, or the rest is cold",
-    )
+    note = f"clipped: P{100 * level:g} of the peak needs {needed} instances, capacity.max_instances allows {ceiling}; "
+    return (note + "raise it, and the account's quota, or the rest is cold",)
 
 
 def _known(history: History, now: datetime, minimum: timedelta) -> History:

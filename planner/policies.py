@@ -64,7 +64,7 @@ def guard_policy(settings: FunctionConfig) -> GuardPolicy:
         enabled=settings.guardrails.enabled,
         fallback_target=settings.guardrails.fallback_target,
         floor=settings.capacity.min_instances,
-        ceiling=settings.capacity.max_instances,
+        ceiling=min(settings.capacity.max_instances, settings.safety.quota or settings.capacity.max_instances),
         custom=tuple(
             CustomTracker(
                 name=own.name,

@@ -47,15 +47,14 @@ class Tracker:
 class Replay:
     """Totals per case; shape (cases,). Concurrency-minutes and instance-minutes.
 
-    `offered` and `cold` are of concurrency, `provisioned` and `busy` of instances, `spill` is what on-demand
-    instances had to serve, `target` is FC's value per minute, shape (cases, minutes).
+    `offered` and `cold` are of concurrency, `provisioned` and `busy` of instances,
+    `target` is FC's value per minute, shape (cases, minutes).
     """
 
     offered: Floats
     cold: Floats
     provisioned: Floats
     busy: Floats
-    spill: Floats
     target: Minutes
 
     @property
@@ -113,7 +112,6 @@ def simulate(
         cold=cold,
         provisioned=provisioned,
         busy=busy / instance_concurrency,
-        spill=cold / instance_concurrency,
         target=targets,
     )
 

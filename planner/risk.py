@@ -22,6 +22,7 @@ from planner.base import MINUTE
 from planner.capacity import StepRules, required
 from planner.demand import Sizing
 from planner.forecast import Backtest, Champion, Forecast
+from planner.forecasters.slots import typical_minutes
 from planner.history import History, Statistic
 from planner.reading import Minutes
 from planner.replay import Floats, Replay, Tracker, simulate
@@ -35,6 +36,7 @@ PRIOR_DAYS = 1.0
 PRIOR_CAP = 5.0
 """Times the objective: how badly one other service may speak against a pair."""
 SEED = 7
+MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,9 +73,7 @@ def choose(history: History, champion: Champion, rules: RiskRules) -> Choice:
     coming day's expected load of the cost.
     """
     days = [
-        day
-        for day in champion.backtests
-        if day.origin + NEARLY_A_DAY <= history.end and day.origin >= history.start
+        day for day in champion.backtests if day.origin + NEARLY_A_DAY <= history.end and day.origin >= history.start
     ]
     allowed = rules.objective.cold_share
     share = PRIOR_DAYS * prior_share(rules.guards, cap=PRIOR_CAP * allowed)
@@ -117,17 +117,17 @@ def minute_load(history: History, start: datetime, minutes: int) -> Floats:
     """Offered concurrency of each minute from `start`; shape (minutes,); a gap holds the last value.
 
     An interval longer than a minute is spread over its minutes; where it is a mean, arrival noise is put back as
-    Poisson counts (seeded), since the mean hides it. Of shorter intervals the highest in the minute counts.
+    Poisson counts (seeded), since the mean hides it. Of several intervals in a minute the highest counts.
     """
     values = history.series.ffill().to_numpy(dtype=np.float64)
-    step = max(history.step, MINUTE)
-    if history.step < MINUTE:
-        each = MINUTE // history.step
-        values = values[: len(values) // each * each].reshape(-1, each).max(axis=1)
-    first = int((start - history.start) / MINUTE)
-    rows = (first + np.arange(minutes)) // int(step / MINUTE)
-    load = np.asarray(values[np.clip(rows, 0, len(values) - 1)], dtype=np.float64)
-    if history.statistic is Statistic.MEAN and step > MINUTE:
+    step, minute = history.step // MICROSECOND, MINUTE // MICROSECOND
+    begins = (start - history.start) // MICROSECOND + np.arange(minutes) * minute
+    first, last = begins // step, (begins + minute - 1) // step
+    newest = len(values) - 1
+    load = np.asarray(values[np.clip(first, 0, newest)], dtype=np.float64)
+    for ahead in range(1, int((last - first).max()) + 1):
+        np.maximum(load, values[np.clip(np.minimum(first + ahead, last), 0, newest)], out=load)
+    if history.statistic is Statistic.MEAN and history.step > MINUTE:
         return np.random.default_rng(SEED).poisson(load).astype(np.float64)
     return load
 
@@ -157,9 +157,10 @@ def _nearest(guard: float | None) -> int:
 
 
 def _expected_load(forecast: Forecast) -> Floats:
-    """The median of the peaks of the coming day as a load; shape (1, DAY). Only costs are compared on it."""
-    load = np.repeat(forecast.quantile(0.5), int(forecast.slot / MINUTE))[:DAY]
-    return np.pad(load, (0, DAY - len(load)), mode="edge")[None, :]
+    """A likely load of the coming day; shape (1, DAY). Only costs are compared on it."""
+    means = np.repeat(typical_minutes(forecast.quantile(0.5), forecast.slot), int(forecast.slot / MINUTE))[:DAY]
+    means = np.pad(means, (0, DAY - len(means)), mode="edge")
+    return np.random.default_rng(SEED).poisson(means).astype(np.float64)[None, :]
 
 
 def _schedules(forecast: Forecast, origin: datetime, rules: RiskRules) -> Minutes:

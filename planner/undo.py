@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ from planner.guardrails import GuardPolicy
 from planner.plan import Plan
 from planner.provision import LiveDocument, ProvisionConfig
 from planner.reading import least_values
-from planner.safety import SafetyRules, drop_breaches, foreign_breaches, limit_breaches
+from planner.safety import SafetyRules, drop_breaches, foreign_breaches, limit_breaches, quota_breaches
 
 DAY = 24 * 60
 
@@ -47,7 +48,7 @@ def rollback(earlier: Plan, present: Present, *, guards: GuardPolicy, safety: Sa
     """The earlier plan's steps, dated anew from now on, its live guard and its recurring form."""
     now = floor_minute(utc(present.now))
     recurring = sum(len(pattern.steps) for pattern in earlier.patterns)
-    steps = _redated(earlier.schedule, now, max(step_budget(present.live.config, recurring), 1))
+    steps = _redated(earlier, now, max(step_budget(present.live.config, recurring), 1))
     wanted = Wanted(
         schedule=steps,
         patterns=earlier.patterns,
@@ -73,12 +74,13 @@ def rollback(earlier: Plan, present: Present, *, guards: GuardPolicy, safety: Sa
         recurring=steps_of(document, steps.end, timedelta(days=7), "recurring form"),
         changes=changes(live, document, {action.name: why for action in document.scheduled_actions}),
         breaches=(
-            *drop_breaches(steps, running=present.live.target, observed=present.live.target, rules=safety),
+            *drop_breaches(steps, running=present.live.target, rules=safety),
+            *quota_breaches(document, safety),
             *foreign_breaches(foreign_in_horizon(live, now, steps.end)),
             *limit_breaches(document),
         ),
         estimate=None,
-        notes=(f"rollback: {why}, its steps dated anew by time of day", *earlier.notes),
+        notes=(f"rollback: {why}, its steps dated anew by local time of day, whatever the weekday", *earlier.notes),
     )
 
 
@@ -140,17 +142,17 @@ def _handing_back(document: ProvisionConfig, present: Present, note: str) -> Pla
     )
 
 
-def _redated(schedule: CapacitySchedule, now: datetime, max_steps: int) -> CapacitySchedule:
-    """A day from `now` with the schedule's instances by time of day; where it says nothing, its highest step.
+def _redated(earlier: Plan, now: datetime, max_steps: int) -> CapacitySchedule:
+    """A day from `now` with the plan's instances by local time of day; where it says nothing, its highest step.
 
     Where these are more than `max_steps`, the fewest instances on or above them.
     """
+    schedule, zone = earlier.schedule, ZoneInfo(earlier.time_zone)
     values = schedule.per_minute()
-    first = _minute_of_day(schedule.start)
     by_time = np.full(DAY, -1, dtype=np.int64)
-    np.maximum.at(by_time, (first + np.arange(len(values))) % DAY, values)
+    np.maximum.at(by_time, _minutes_of_day(schedule.start, len(values), zone), values)
     by_time[by_time < 0] = values.max()
-    wanted: NDArray[np.int64] = by_time[(_minute_of_day(now) + np.arange(DAY)) % DAY]
+    wanted: NDArray[np.int64] = by_time[_minutes_of_day(now, DAY, zone)]
     nothing = timedelta(0)
     cuts = cheapest_cuts(wanted, StepRules(lead=nothing, dwell=nothing, growth_per_minute=1, max_steps=max_steps))
     levels = np.maximum.reduceat(wanted, cuts)
@@ -161,5 +163,7 @@ def _redated(schedule: CapacitySchedule, now: datetime, max_steps: int) -> Capac
     return CapacitySchedule(start=now, end=now + timedelta(days=1), steps=steps)
 
 
-def _minute_of_day(moment: datetime) -> int:
-    return moment.hour * 60 + moment.minute
+def _minutes_of_day(start: datetime, minutes: int, zone: ZoneInfo) -> NDArray[np.int64]:
+    """Local minute of the day of each minute from `start`; shape (minutes,)."""
+    local = [(start + offset * MINUTE).astimezone(zone) for offset in range(minutes)]
+    return np.array([moment.hour * 60 + moment.minute for moment in local])

@@ -106,10 +106,9 @@ def _grounds(plan: Plan) -> str:
         return f"times in {plan.time_zone}  ·  plan {plan.digest[:12]}"
     guard = "no live guard" if found.guard_target is None else f"live guard at {100 * found.guard_target:g} %"
     parts = (
-        f"sized for the {100 * found.risk_level:g} % quantile",
+        f"steps at P{100 * found.risk_level:g} of the peak, {guard}",
         f"{words.percent(estimate.wanted.cold_share)} cold expected",
         f"asked for {found.lead.total_seconds() / 60:g} min ahead",
-        guard,
         f"forecast by {found.forecaster}",
         f"times in {plan.time_zone}",
         f"plan {plan.digest[:12]}",

@@ -55,6 +55,12 @@ def interval_peaks(means: Floats, step: timedelta) -> Floats:
     return np.asarray(means + np.sqrt(2 * np.log(minutes) * means))
 
 
+def typical_minutes(peaks: Floats, slot: timedelta) -> Floats:
+    """Mean minute of slots of which the peak minute is known: the other way of `interval_peaks`; same shape."""
+    reach = np.sqrt(2 * np.log(slot / timedelta(minutes=1)))
+    return np.asarray(((np.sqrt(reach**2 + 4 * peaks) - reach) / 2) ** 2)
+
+
 def slot_peaks(history: History, slot: timedelta, zone: str) -> Peaks:
     """Slot maxima of the newest eight weeks; a slot of which less than half was seen is unknown."""
     index = pd.DatetimeIndex(history.series.index)

@@ -67,7 +67,17 @@ def test_more_instances_never_cost_less_nor_leave_more_cold() -> None:
 def test_the_expected_load_begins_within_a_slot_and_has_one_path_a_level() -> None:
     load = expected_load(a_forecast(1, 2, 3), NOON + 10 * MINUTE, 30)
     assert load.shape == (len(PATHS), 30)
-    assert load[0].tolist() == [1] * 5 + [2] * 15 + [3] * 10
+
+
+def test_the_expected_load_peaks_as_high_as_the_forecast_says_and_lies_below_it_in_between() -> None:
+    peaks = 40.0
+    load = expected_load(a_forecast(*[peaks] * 96), NOON, 24 * 60)
+    # By the worked number of the formula: a peak of 54.7 in 15 minutes comes from a mean minute of 40.
+    assert expected_load(a_forecast(*[54.7] * 96), NOON, 24 * 60).mean() == pytest.approx(40, abs=0.5)
+    highest = load.reshape(len(PATHS), -1, 15).max(axis=2)
+    # The formula is a bound on the highest of 15 draws, so they stay a little below it.
+    assert 0.92 * peaks < highest.mean() < peaks
+    assert load.mean() < 0.75 * peaks
 
 
 def test_three_documents_are_compared_on_the_same_hours() -> None:

@@ -37,7 +37,6 @@ def test_what_the_warm_instances_do_not_serve_is_cold() -> None:
     found = run([2, 2, 3], [1, 5, 6], at_once=2)
     assert (found.offered[0], found.cold[0], found.provisioned[0], found.busy[0]) == (12, 1, 7, 5.5)
     assert found.cold_share[0] == 1 / 12
-    assert found.spill[0] == 0.5
 
 
 def test_an_instance_is_paid_from_the_ask_and_serves_after_the_lead() -> None:
