@@ -26,14 +26,8 @@ _REGION = re.compile(r"^[a-z]{2}-[a-z]+(-[a-z0-9]+)*$")
 _ENDPOINT = re.compile(r"^([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])(:[0-9]{1,5})?$")
 _CURRENCY = re.compile(r"^[A-Z]{3}$")
 _COUNTRY = re.compile(r"^[A-Z]{2}$")
-_LOOPBACK = re.compile(r"^(localhost|127(\.[0-9]{1,3}){3}|\[::1\])(:[0-9]{1,5})?$")
 # Names that people expect and the time zone database lacks.
 _ZONE_ALIASES = {"asia/beijing": "Asia/Shanghai", "asia/shenzhen": "Asia/Shanghai", "cst": "Asia/Shanghai"}
-
-
-def is_loopback(endpoint: str) -> bool:
-    """Whether `host` or `host:port` is this machine."""
-    return _LOOPBACK.fullmatch(endpoint) is not None
 
 
 def _matching(pattern: re.Pattern[str], words: str) -> Callable[[str], str]:

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from planner.base import FunctionRef
 from planner.config.database import check_url
-from planner.config.fields import Endpoint, Name, Qualifier, Region, Zone, is_loopback
+from planner.config.fields import Endpoint, Name, Qualifier, Region, Zone
 from planner.config.sections import (
     AllocationConfig,
     CapacityConfig,
@@ -21,14 +21,16 @@ from planner.config.sections import (
     SafetyConfig,
     Section,
 )
+from planner.endpoint import is_loopback, region_host
 
 
 class FcConfig(Section):
     """Where Function Compute is; without region and endpoint, plans are made against an empty document."""
 
-    region: Annotated[Region | None, Field(description="Region; the endpoint is then fcv3.<region>.aliyuncs.com")] = (
-        None
-    )
+    region: Annotated[
+        Region | None,
+        Field(description="Region; the endpoint is then its public one, fcv3.<region>.aliyuncs.com for most"),
+    ] = None
     endpoint: Annotated[Endpoint | None, Field(description="host or host:port, in place of the region's endpoint")] = (
         None
     )
@@ -46,7 +48,7 @@ class FcConfig(Section):
     @property
     def address(self) -> str | None:
         """Host or host:port to talk to, or None: plans are made against an empty document."""
-        return self.endpoint or (f"fcv3.{self.region}.aliyuncs.com" if self.region else None)
+        return self.endpoint or (region_host(self.region) if self.region else None)
 
 
 class DatabaseConfig(Section):

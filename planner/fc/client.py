@@ -95,8 +95,5 @@ def _facts(body: models.Function) -> FunctionFacts:
         instance_concurrency=body.instance_concurrency or 1,
         instance_metrics=bool(log and log.enable_instance_metrics),
         gpu_type=(gpu and gpu.gpu_type) or "",
-        gpu_memory_mb=(gpu and gpu.gpu_memory_size) or 0,
         cpu=float(body.cpu or 0),
-        memory_mb=body.memory_size or 0,
-        disk_mb=body.disk_size or 0,
     )

@@ -11,7 +11,7 @@ from planner.provision import LiveDocument, ProvisionConfig
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionFacts:
-    """What a function is made of, as far as capacity and its price depend on it.
+    """What planner reads of a function.
 
     `gpu_type` is empty for a CPU function. `instance_metrics` is `logConfig.enableInstanceMetrics`: off by default,
     and without it FC refuses tracking policies (InstanceMetricsRequired, FC's page of error codes).
@@ -20,10 +20,7 @@ class FunctionFacts:
     instance_concurrency: int = 1
     instance_metrics: bool = False
     gpu_type: str = ""
-    gpu_memory_mb: int = 0
     cpu: float = 0.0
-    memory_mb: int = 0
-    disk_mb: int = 0
 
 
 class FunctionCompute(Protocol):

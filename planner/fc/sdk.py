@@ -5,7 +5,7 @@ The SDK takes about a second to import, so it is imported when a connection is m
 
 from __future__ import annotations
 
-import ipaddress
+import logging
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from planner.clock import Clock
+from planner.endpoint import is_loopback
 from planner.errors import ConfigError
 from planner.fc.retry import Retrier, RetryPolicy
 
@@ -23,19 +24,18 @@ if TYPE_CHECKING:
     from planner.fc.client import SdkFunctionCompute
 
 _DEFAULT_RETRY = RetryPolicy()
-_OLD_NAMES = ("me-central-1", "cn-shanghai-finance-1", "cn-heyuan-acdr-1", "cn-hangzhou-finance")
-"""Regions whose endpoint is named the old way (the SDK's own table, which ends one other name in a tab)."""
+_CREDENTIALS_LOGGER = "credentials"
+"""alibabacloud-credentials 1.0 logs here, to stderr: a provider's failures with traceback, URLs and cached keys."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
-    """Where Function Compute is. One of `endpoint` (host, host:port or URL) and `region` is enough.
+    """Where Function Compute is: `endpoint` is host, host:port or URL.
 
     Without a scheme HTTPS is meant. The time-outs are the SDK's own defaults.
     """
 
-    region: str = ""
-    endpoint: str = ""
+    endpoint: str
     connect_timeout: timedelta = timedelta(seconds=5)
     read_timeout: timedelta = timedelta(seconds=10)
 
@@ -46,14 +46,10 @@ class Connection:
 
     @property
     def host(self) -> str:
-        """Name and, where given, port; the region's public endpoint if no other is named."""
-        if not self.endpoint:
-            return f"{self.region}.fc.aliyuncs.com" if self.region in _OLD_NAMES else f"fcv3.{self.region}.aliyuncs.com"
+        """Name and, where given, port."""
         return urlsplit(self.endpoint).netloc if "://" in self.endpoint else self.endpoint
 
     def __post_init__(self) -> None:
-        if not (self.endpoint or self.region):
-            raise ConfigError("neither an FC endpoint nor a region is configured", remedy="Set one of the two.")
         if self.protocol not in ("http", "https") or not self.host:
             raise ConfigError(
                 f"{self.endpoint!r} is no FC endpoint", remedy="Write host, host:port, http://... or https://..."
@@ -78,6 +74,7 @@ def connect(
 
     transport.mount(connection.protocol, connection.host)
     sdk = Client(_sdk_config(connection))
+    _silence_credentials()
     return client.SdkFunctionCompute(sdk, connection.host, Retrier(retry, clock, draw))
 
 
@@ -91,19 +88,18 @@ def _sdk_config(connection: Connection) -> Config:
         connect_timeout=_milliseconds(connection.connect_timeout),
         read_timeout=_milliseconds(connection.read_timeout),
     )
-    if connection.protocol == "http" and is_loopback(urlsplit(f"//{connection.host}").hostname or ""):
+    if connection.protocol == "http" and is_loopback(connection.host):
         config.access_key_id, config.access_key_secret = "emulator", "emulator"
     else:
         config.credential = Credentials()
     return config
 
 
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address is this machine."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+def _silence_credentials() -> None:
+    """Only planner's own message speaks of credentials; the library's handlers exist once it is imported."""
+    logger = logging.getLogger(_CREDENTIALS_LOGGER)
+    logger.handlers = [logging.NullHandler()]
+    logger.propagate = False
 
 
 def _milliseconds(span: timedelta) -> int:

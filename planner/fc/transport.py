@@ -15,7 +15,7 @@ from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
 from requests.utils import should_bypass_proxies
 
-from planner.fc.sdk import is_loopback
+from planner.endpoint import is_loopback
 
 _ACS_RETRY_AFTER = "x-acs-retry-after"
 _SDK_PORT = 80

@@ -131,6 +131,8 @@ def test_an_unknown_function_is_refused_with_the_nearest_one(load: Load, name: s
     [
         ("{}", None),
         ("{region: cn-shanghai}", "fcv3.cn-shanghai.aliyuncs.com"),
+        ("{region: me-central-1}", "me-central-1.fc.aliyuncs.com"),
+        ("{region: cn-hangzhou-finance}", "cn-hangzhou-finance.fc.aliyuncs.com"),
         ("{region: cn-shanghai, endpoint: 'fc.internal:8443'}", "fc.internal:8443"),
         ("{endpoint: 'localhost:9090', protocol: http}", "localhost:9090"),
         ("{endpoint: '[::1]:9090', protocol: http}", "[::1]:9090"),

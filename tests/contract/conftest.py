@@ -18,10 +18,7 @@ FACTS = FunctionFacts(
     instance_concurrency=4,
     instance_metrics=True,
     gpu_type="fc.gpu.ampere.1",
-    gpu_memory_mb=24576,
     cpu=8.0,
-    memory_mb=32768,
-    disk_mb=512,
 )
 BARE = "no-metrics"
 """A function whose instance metrics are off."""
@@ -44,7 +41,7 @@ def emulator() -> Iterator[Running]:
             instance_concurrency=4,
             instance_metrics=True,
             gpu_type=FACTS.gpu_type,
-            gpu_memory_mb=FACTS.gpu_memory_mb,
+            gpu_memory_mb=24576,
         ),
         FunctionSpec(name=BARE),
     )
@@ -54,7 +51,7 @@ def emulator() -> Iterator[Running]:
 
 @pytest.fixture
 def memory() -> MemoryFunctionCompute:
-    return MemoryFunctionCompute({FUNCTION.name: FACTS, BARE: FunctionFacts(cpu=8.0, memory_mb=32768, disk_mb=512)})
+    return MemoryFunctionCompute({FUNCTION.name: FACTS, BARE: FunctionFacts(cpu=8.0)})
 
 
 @pytest.fixture(params=["memory", "emulator"])

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from alibabacloud_fc20230330.client import Client
+from alibabacloud_tea_openapi.models import Config
 from pytest_socket import SocketConnectBlockedError
 from requests import Request
 
 from planner.clock import ManualClock
 from planner.emulator import Fault, FunctionSpec, Running, Settings, World, running
+from planner.endpoint import is_loopback, region_host
 from planner.errors import ConfigError, FCError, FCRefused, FCServerError, FCThrottled, FCUnreachable
 from planner.fc.sdk import Connection
 from planner.fc.transport import PoliteAdapter
@@ -177,14 +181,40 @@ def test_the_proxy_is_used_for_other_hosts_unless_no_proxy_names_them(monkeypatc
 @pytest.mark.parametrize(
     ("connection", "protocol", "host"),
     [
-        (Connection(region="cn-hangzhou"), "https", "fcv3.cn-hangzhou.aliyuncs.com"),
-        (Connection(region="me-central-1"), "https", "me-central-1.fc.aliyuncs.com"),
         (Connection(endpoint="fcv3-vpc.example:8443"), "https", "fcv3-vpc.example:8443"),
-        (Connection(endpoint="http://127.0.0.1:9090", region="cn-shanghai"), "http", "127.0.0.1:9090"),
+        (Connection(endpoint="http://127.0.0.1:9090"), "http", "127.0.0.1:9090"),
     ],
 )
 def test_an_endpoint_is_read_as_people_write_it(connection: Connection, protocol: str, host: str) -> None:
     assert (connection.protocol, connection.host) == (protocol, host)
+
+
+def test_every_region_has_the_host_that_the_sdk_knows() -> None:
+    known = Client(Config(endpoint="unused.invalid"))._endpoint_map
+    assert len(known) > 20
+    # The SDK ends one name in a tab.
+    assert {region: region_host(region) for region in known} == {name: host.strip() for name, host in known.items()}
+
+
+@pytest.mark.parametrize(
+    ("host", "here"),
+    [
+        ("localhost", True),
+        ("localhost:9090", True),
+        ("127.0.0.1", True),
+        ("127.8.0.1:9090", True),
+        ("::1", True),
+        ("[::1]:9090", True),
+        ("", False),
+        ("localhost.example:9090", False),
+        ("127.0.0.1.example", False),
+        ("10.0.0.1:9090", False),
+        ("[::2]:9090", False),
+        ("[broken", False),
+    ],
+)
+def test_loopback_is_told_with_and_without_a_port(host: str, here: bool) -> None:
+    assert is_loopback(host) is here
 
 
 @pytest.mark.parametrize("endpoint", ["", "ftp://fc.example", "http://"])
@@ -222,6 +252,32 @@ def test_without_credentials_nothing_is_sent_and_the_ways_to_give_them_are_named
 
     assert "was not sent: no Alibaba Cloud credentials were found" in said
     assert "ALIBABA_CLOUD_ECS_METADATA_DISABLED" in said
+
+
+def test_the_command_line_says_of_missing_credentials_only_its_own_words(tmp_path: Path) -> None:
+    """The library logs the URL that it asked in vain, and a long traceback, unless it is silenced."""
+    (tmp_path / "planner.yaml").write_text(
+        "version: 1\nfc: {region: cn-hangzhou}\nfunctions: [{name: f, history: {file: 'sample:text-moderation'}}]\n"
+    )
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        asked = f"http://127.0.0.1:{closed.getsockname()[1]}/{CANARY_SECRET}"
+    bare = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "ALIBABA_CLOUD_ECS_METADATA_DISABLED": "true"}
+    done = subprocess.run(
+        [sys.executable, "-c", "from planner.cli import main; main()", "plan"],
+        env=bare | {"ALIBABA_CLOUD_CREDENTIALS_URI": asked, "PYTHONPATH": str(Path.cwd())},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert done.returncode == 5
+    problem, remedy = done.stderr.strip().splitlines()
+    assert problem.startswith("Error: GetProvisionConfig for f:LATEST was not sent: no Alibaba Cloud credentials")
+    assert remedy.startswith("What to do: Set ALIBABA_CLOUD_ACCESS_KEY_ID")
+    assert CANARY_SECRET not in done.stdout
 
 
 def test_secrets_are_in_no_message_and_no_traceback(tmp_path: Path, emulator: Running) -> None:
