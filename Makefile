@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test check fmt golden docs bench lock clean
+.PHONY: help setup setup-dev demo test check fmt campaign golden docs bench lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -46,15 +46,20 @@ fmt: $(VENV)/.dev ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-golden: $(VENV)/.dev ## write the golden files of the exports anew (in a commit of their own)
-	GOLDEN=write $(BIN)/python -m pytest tests/exports
+campaign: $(VENV)/.dev ## the longer proofs: properties on a thousand new examples each, and the kills again and again
+	HYPOTHESIS_PROFILE=explore $(BIN)/python -m pytest -n 2 tests/core tests/documents tests/forecast tests/history tests/plancodec tests/store tests/emulator
+	for round in 1 2 3 4 5; do $(BIN)/python -m pytest tests/apply/test_kill9.py tests/acceptance || exit 1; done
+
+golden: $(VENV)/.dev ## write the golden files of the exports and the figures of the docs anew (in a commit of their own)
+	GOLDEN=write $(BIN)/python -m pytest tests/exports tests/docs
 
 docs: $(VENV)/.dev ## write the generated pages and the JSON Schema anew
 	$(BIN)/python scripts/make_cli_docs.py
 	$(BIN)/python -c 'from planner.config import SCHEMA_FILE, schema_text; SCHEMA_FILE.write_text(schema_text(), encoding="utf-8")'
 
 bench: $(VENV)/.dev ## run the benchmarks; each prints ratios against a baseline of the same run
-	for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+	$(BIN)/python benchmarks/history_load.py
+	$(BIN)/python benchmarks/forecasters.py planner/data/sample
 
 lock: ## compile the lock files anew (needs uv)
 	uv pip compile pyproject.toml --universal --group build --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" -o requirements.lock -q

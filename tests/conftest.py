@@ -1,6 +1,6 @@
-"""Hypothesis: the same examples on every run, and as long as an example takes; `explore` draws new ones.
+"""Hypothesis: the same examples on every run, and as long as an example takes; `explore` draws many new ones.
 
-HYPOTHESIS_PROFILE=explore pytest tests/documents
+`make campaign` runs the properties under `explore`.
 """
 
 from __future__ import annotations
@@ -10,5 +10,5 @@ import os
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("ci", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("explore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("explore", deadline=None, max_examples=1000, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
