@@ -89,6 +89,22 @@ def without_blank_rows(columns: Columns) -> Columns:
     return columns.take(np.flatnonzero(~blank)) if blank.any() else columns
 
 
+def begun(columns: Columns, until: datetime, zone: str | None) -> Columns:
+    """The records whose timestamp lies before `until`; a doubtful local time counts by its earlier reading.
+
+    Raises HistoryError at a timestamp that can't be read: nobody knows on which side it lies.
+    """
+    index = _parse(columns)
+    if index.tz is None:
+        if zone is None:
+            return columns
+        first = np.ones(len(index), dtype=bool)
+        index = index.tz_localize(find_zone(zone), ambiguous=first, nonexistent="shift_forward")
+    # What is no time at all stays, to be refused with its row.
+    late = np.asarray((index >= pd.Timestamp(until)) & index.notna())
+    return columns.take(np.flatnonzero(~late)) if late.any() else columns
+
+
 def read_numbers(columns: Columns) -> Numbers:
     """The values as floats >= 0, NaN where the cell is empty.
 
@@ -112,14 +128,7 @@ def read_instants(columns: Columns) -> pd.DatetimeIndex:
 
     Raises HistoryError at the first timestamp that is empty, can't be read or is written unlike the others.
     """
-    if _is_kind(columns.timestamps, "M"):
-        index = pd.DatetimeIndex(columns.timestamps)
-        index = index if index.tz is None else index.tz_convert(UTC)
-    elif _is_kind(columns.timestamps, "", text=True):
-        index = _parse_text(columns)
-    else:
-        fault = f"the timestamp {_shown(columns.timestamps, 0)} is a plain {columns.timestamps.dtype}"
-        raise columns.refuse(0, fault, _WRITE_ISO)
+    index = _parse(columns)
     outside = np.asarray((index.year < FIRST_YEAR) | (index.year > LAST_YEAR) | index.isna())
     if outside.any():
         position = int(outside.argmax())
@@ -127,6 +136,16 @@ def read_instants(columns: Columns) -> pd.DatetimeIndex:
         fault = "is empty" if index.isna()[position] else f"{shown} lies outside {FIRST_YEAR}-{LAST_YEAR}"
         raise columns.refuse(position, f"the timestamp {fault}", _WRITE_ISO)
     return index.as_unit("us")
+
+
+def _parse(columns: Columns) -> pd.DatetimeIndex:
+    if _is_kind(columns.timestamps, "M"):
+        index = pd.DatetimeIndex(columns.timestamps)
+        return index if index.tz is None else index.tz_convert(UTC)
+    if _is_kind(columns.timestamps, "", text=True):
+        return _parse_text(columns)
+    fault = f"the timestamp {_shown(columns.timestamps, 0)} is a plain {columns.timestamps.dtype}"
+    raise columns.refuse(0, fault, _WRITE_ISO)
 
 
 def _parse_text(columns: Columns) -> pd.DatetimeIndex:

@@ -23,6 +23,7 @@ from planner.columns import (
     Instants,
     Integers,
     Numbers,
+    begun,
     find_zone,
     localise,
     read_instants,
@@ -75,7 +76,7 @@ class History:
 
     `series`: float64 >= 0, named "concurrency", index in UTC every `step`; the value at t is the `statistic` over
     [t, t + step). NaN is a gap, never zero demand; the first and the last value are numbers. Read-only. `repairs` tell
-    of the whole source, also after `until`. `source` is a name for people.
+    of all that was checked, also after `until`. `source` is a name for people.
     """
 
     series: pd.Series[float]
@@ -145,21 +146,27 @@ def check_history(
     statistic: Statistic = Statistic.MEAN,
     zone: str | None = None,
     minimum: timedelta = timedelta(0),
+    until: datetime | None = None,
 ) -> History:
     """Check and mend raw columns.
 
     `zone` is the IANA zone of timestamps without an offset; without it they are refused. `minimum` is the shortest
-    history to accept, from its first value to its last. Raises HistoryError with a remedy, and with the row where
-    one is at fault.
+    history to accept, from its first value to its last. Of a source that goes past
+    `until`, only what was known then is checked and reported. Raises HistoryError with a remedy, and with the row
+    where one is at fault.
     """
     columns = without_blank_rows(columns)
     if not len(columns.rows):
         raise HistoryError(f"{columns.source}: no rows", remedy="Give a history with one row for each interval.")
+    if until is not None and not len((columns := begun(columns, utc(until), zone)).rows):
+        raise _unknown(columns.source, until)
     columns, stamps, repairs = _in_utc(columns, zone)
     columns, stamps, sorting = _in_order(columns, stamps)
-    values, grid = read_numbers(columns), infer_grid(columns, stamps)
-    whole = slice(None, -1 if grid.partial_last else None)
-    slots, values, merging = _merge(columns, grid.slots[whole], values[whole])
+    grid = infer_grid(columns, stamps)
+    known = np.arange(_over(grid, until))
+    if until is not None and not len(known):
+        raise _unknown(columns.source, until)
+    slots, values, merging = _merge(columns, grid.slots[known], read_numbers(columns.take(known)))
     series = _series(grid, slots, values)
     if series.empty:
         raise HistoryError(f"{columns.source}: no row has a value", remedy="Check the column `value`.")
@@ -168,6 +175,21 @@ def check_history(
         raise HistoryError(message, remedy="Give a longer history, or lower the minimum.")
     repairs += sorting + _moves(columns, stamps, grid) + merging + _gaps(series, grid.step)
     return History(series=series, step=grid.step, statistic=statistic, repairs=repairs, source=columns.source)
+
+
+def _unknown(source: str, until: datetime) -> HistoryError:
+    remedy = "Choose a later time, or a history that starts earlier."
+    return HistoryError(f"{source}: nothing of the history was known at {iso(until)}", remedy=remedy)
+
+
+def _over(grid: Grid, until: datetime | None) -> int:
+    """How many records belong to intervals that were over: at `until`, or else at the end of the source."""
+    over = len(grid.slots) - grid.partial_last
+    if until is None:
+        return over
+    # The interval that ends exactly at `until` is known, the one that runs at `until` isn't.
+    running = (utc(until) - EPOCH - timedelta(microseconds=grid.phase)) // grid.step
+    return min(over, int(np.searchsorted(grid.slots, running)))
 
 
 def _in_utc(columns: Columns, zone: str | None) -> tuple[Columns, Integers, Repairs]:

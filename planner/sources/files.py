@@ -7,7 +7,7 @@ import gzip
 import zlib
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +32,7 @@ def read_history(
     statistic: Statistic = Statistic.MEAN,
     zone: str | None = None,
     minimum: timedelta = timedelta(0),
+    until: datetime | None = None,
 ) -> History:
     """Read and check the history in `path`; see `check_history` for the options.
 
@@ -48,7 +49,7 @@ def read_history(
         columns, ignored = read(path)
     except PermissionError as error:
         raise HistoryError(f"{path.name}: can't be opened: {error.strerror}", remedy="Allow reading it.") from error
-    history = check_history(columns, statistic=statistic, zone=zone, minimum=minimum)
+    history = check_history(columns, statistic=statistic, zone=zone, minimum=minimum, until=until)
     if not ignored:
         return history
     detail = f"columns that a history doesn't have were ignored: {', '.join(ignored)}"

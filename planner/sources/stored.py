@@ -47,4 +47,4 @@ def stored_history(store: Store, function: str, *, now: datetime, statistic: Sta
         source=f"points of {function}",
         rows=np.arange(1, len(points) + 1),
     )
-    return check_history(columns, statistic=statistic, minimum=minimum)
+    return check_history(columns, statistic=statistic, minimum=minimum, until=now)

@@ -153,7 +153,7 @@ HISTORY = {
         run="plan --dry-run --now 2026-11-20T00:00:00Z",
         files=_history(*GOOD),
         message=(
-            "history.csv: the history starts at 2026-11-21T00:00:00Z, nothing of it was known at 2026-11-20T00:00:00Z"
+            "history.csv: nothing of the history was known at 2026-11-20T00:00:00Z"
         ),
         remedy="Choose a later time, or a history that starts earlier.",
     ),
@@ -329,8 +329,15 @@ ARGUMENTS = {
     ),
     "a release of what was never adopted": Bad(
         run="release asr-gpu --yes",
-        message="asr-gpu:LATEST was never adopted in {dir}/planner.db: what to restore isn't known",
-        remedy="Nothing of ours may be there (`planner status`); --to-zero removes every policy and instance.",
+        message=(
+            "asr-gpu:LATEST is not adopted: nothing is on record in {dir}/planner.db, and nothing of ours is there"
+        ),
+        remedy="There is nothing to release; --to-zero removes every policy and instance of other people too.",
+    ),
+    "a release to zero and to something": Bad(
+        run="release asr-gpu --to-zero --default 3 --yes",
+        message="--to-zero leaves nothing, so there is no default",
+        remedy="Leave --default or --to-zero out.",
     ),
     "a release of an unknown function": Bad(
         run="release nobody --yes", message="planner.yaml has no function 'nobody'", remedy="Choose one of asr-gpu"

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import numpy as np
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -124,6 +125,81 @@ def test_what_comes_after_now_does_not_change_what_was_known(
     changed = [*values[:kept], *([other] * (len(values) - kept))]
     one = check(timestamps, written(values)).until(now)
     assert same(one, check(timestamps, written(changed)).until(now))
+
+
+LATER = st.one_of(
+    st.datetimes(NAIVE, NAIVE + timedelta(days=400), timezones=st.just(UTC)).map(datetime.isoformat),
+    st.sampled_from(["9999-12-31T00:00:00Z", "2300-01-01T00:00:00Z"]),
+)
+POISON = st.one_of(st.sampled_from(["-1", "x", "inf", "", "1e999", "7"]), st.none())
+
+
+def known_at(now: datetime, rows: Sequence[tuple[str, str | None]]) -> History | HistoryError:
+    try:
+        return check_history(columns([stamp for stamp, _ in rows], [value for _, value in rows]), until=now)
+    except HistoryError as refusal:
+        return refusal
+
+
+@given(histories(min_size=4), st.integers(-100, 20_000), st.lists(st.tuples(LATER, POISON), max_size=12), st.data())
+def test_nothing_in_the_source_after_now_changes_the_history(
+    rows: tuple[list[str], list[float | None], timedelta],
+    seconds: int,
+    poison: list[tuple[str, str | None]],
+    data: st.DataObject,
+) -> None:
+    """Values, gaps, duplicates, disorder and wrong dates after now, anywhere in the file."""
+    timestamps, values, _ = rows
+    now = START + timedelta(seconds=seconds)
+    everything: list[tuple[str, str | None]] = list(zip(timestamps, written(values), strict=True))
+    before = [row for row in everything if datetime.fromisoformat(row[0]) < now]
+    after = [row for row in everything if row not in before and data.draw(st.booleans())]
+    after += [row for row in poison if datetime.fromisoformat(row[0]) >= now]
+    mixed = list(before)
+    for row in data.draw(st.permutations(after)):
+        mixed.insert(data.draw(st.integers(0, len(mixed))), row)
+    clean, poisoned = known_at(now, before), known_at(now, mixed)
+    if isinstance(clean, HistoryError):
+        assert isinstance(poisoned, HistoryError)
+        return
+    assert isinstance(poisoned, History)
+    assert same(clean, poisoned)
+    assert clean.end <= now
+    assert [(repair.kind, repair.count) for repair in clean.repairs] == [
+        (repair.kind, repair.count) for repair in poisoned.repairs
+    ]
+
+
+@given(histories(min_size=4), st.integers(1, 20_000), st.sampled_from(["-1", "x", "inf", "99"]))
+def test_the_interval_that_runs_at_now_is_not_known_yet(
+    rows: tuple[list[str], list[float | None], timedelta], seconds: int, value: str
+) -> None:
+    timestamps, values, step = rows
+    now = START + timedelta(seconds=seconds)
+    cells = [value if START + (i + 1) * step > now else cell for i, cell in enumerate(written(values))]
+    poisoned = known_at(now, list(zip(timestamps, cells, strict=True)))
+    try:
+        clean = check(timestamps, written(values)).until(now)
+    except HistoryError:
+        assert isinstance(poisoned, HistoryError)
+        return
+    if isinstance(poisoned, HistoryError):
+        # One row alone has no step.
+        assert len(clean.series) == 1
+    else:
+        assert same(clean, poisoned)
+
+
+def test_local_times_after_now_are_left_out_too() -> None:
+    local = [stamp.removesuffix("Z") for stamp in stamps(6)]
+    now = START - timedelta(hours=8) + 3 * FIVE_MINUTES
+    raw = columns(local, ["0", "1", "2", "-3", "x", "inf"])
+    assert numbers(check_history(raw, zone="Asia/Shanghai", until=now)) == [0, 1, 2]
+
+
+def test_a_source_that_begins_after_now_is_refused() -> None:
+    with pytest.raises(HistoryError, match=r"load\.csv: nothing of the history was known at 2026-03-01T00:00:00Z"):
+        check_history(columns(stamps(6)), until=START)
 
 
 dirty_stamps = st.one_of(
