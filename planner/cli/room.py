@@ -108,7 +108,7 @@ class Room:
         source = self.settings.history
         read = partial(read_history, statistic=Statistic(source.statistic), zone=source.zone, minimum=source.minimum)
         if override is not None:
-            return read(override)
+            return read(override, until=now)
         if source.source == "database":
             return self._stored_history(now)
         if source.sample is not None:
@@ -118,7 +118,7 @@ class Room:
             raise InputError(
                 f"{self.settings.ref} has no history configured", remedy="Give --history FILE or set history.file."
             )
-        return read(self.config.resolve(source.file))
+        return read(self.config.resolve(source.file), until=now)
 
     def question(self, *, history: Path | None, now: datetime | None, horizon: timedelta, adopt: bool) -> Question:
         """Read everything that a plan needs. Without `now` it is the present."""
