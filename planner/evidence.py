@@ -74,14 +74,19 @@ def reasons(document: ProvisionConfig, schedule: CapacitySchedule) -> Mapping[st
 
 def notes(live: ProvisionConfig, document: ProvisionConfig, adopted: tuple[ScheduledAction, ...]) -> tuple[str, ...]:
     """What the reviewer should know besides the changes."""
-    said = [f"adopted: the plan takes the place of the scheduled action {action.name!r}" for action in adopted]
+    said = [
+        f"adopted: the scheduled action {action.name!r} is taken out; `planner release` brings it back"
+        for action in adopted
+    ]
     said += [
         f"kept: the tracker {policy.name!r} was made by somebody else; it only raises and counts in the estimate"
         + ("" if policy.metric_type == MetricType.CONCURRENCY else " with its floor (its metric can't be replayed)")
         for policy in document.tracking_policies
         if not policy.ours
     ]
-    if live.default_target and live.default_target != document.default_target:
+    # A default beside policies of ours is our own hand-over target.
+    ours = any(a.ours for a in live.scheduled_actions) or any(p.ours for p in live.tracking_policies)
+    if not ours and live.default_target and live.default_target != document.default_target:
         said.append(
             f"the default target {live.default_target} is recorded and comes back with `planner release`; "
             "FC ignores it while a policy is in effect"

@@ -45,7 +45,12 @@ Export = Annotated[
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Store nothing (plan never writes to Function Compute anyway).")
 ]
-Adopt = Annotated[bool, typer.Option("--adopt", help="Let the plan replace scheduled actions that somebody else made.")]
+Adopt = Annotated[
+    bool,
+    typer.Option(
+        "--adopt", help="Let the plan take out scheduled actions that somebody else made; `release` brings them back."
+    ),
+]
 Detailed = Annotated[
     bool, typer.Option("--detailed-exitcode", help="Exit with 6 when the plan changes something, 0 when not.")
 ]

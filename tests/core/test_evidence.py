@@ -108,7 +108,13 @@ def test_the_notes_name_what_was_adopted_and_whose_trackers_are_kept() -> None:
     assert "'sale'" in found[0]
     assert "'busy'" in found[1]
     assert "with its floor" in found[2]
+    assert "brings it back" in found[0]
     assert "default target 5 is recorded" in found[3]
+
+
+def test_a_default_beside_policies_of_ours_is_our_own_and_not_what_comes_back() -> None:
+    assert notes(a_config(2, default=5), ProvisionConfig(default_target=2), ()) == ()
+    assert notes(a_config(default=5, trackers=(a_tracker(),)), ProvisionConfig(default_target=2), ()) == ()
 
 
 def test_a_default_that_stays_is_no_news() -> None:
