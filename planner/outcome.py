@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from planner.base import iso
+
+LONGEST_WAIT = 3600
+"""Seconds that an apply may wait for the instances."""
+LONGEST_APPLY = timedelta(seconds=LONGEST_WAIT) + timedelta(minutes=30)
+"""No apply takes longer, tries and retries included."""
 
 
 class OutcomeKind(StrEnum):

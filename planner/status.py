@@ -8,22 +8,26 @@ from datetime import datetime
 
 from planner.base import FunctionRef, iso
 from planner.fc.compare import difference
+from planner.outcome import LONGEST_APPLY
 from planner.plan import Plan
 from planner.provision import LiveDocument
 from planner.store import Attempt, Store
 from planner.undo import holds_ours
 
-StillRuns = Callable[[str, datetime], bool]
-"""Whether the process that called itself so at that instant is alive."""
+StillRuns = Callable[[str, datetime, datetime], bool | None]
+"""Whether the process that called itself so at the first instant is alive at the second; None: that can't be known."""
+
+
+_LABELS = {True: "running", False: "interrupted", None: "unfinished"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unfinished:
-    """An apply that began and has not ended: `running` still, or killed."""
+    """An apply that began and has not ended: `running` still, or killed; None where that can't be known from here."""
 
     attempt: Attempt
     plan: Plan
-    running: bool
+    running: bool | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +48,7 @@ class Status:
             ("document", self._document()),
             ("instances", self._instances()),
             ("last outcome", self._last()),
-            *(("running" if one.running else "interrupted", self._sentence(one)) for one in self.unfinished),
+            *((_LABELS[one.running], self._sentence(one)) for one in self.unfinished),
         )
 
     @property
@@ -136,14 +140,22 @@ class Status:
     def _sentence(self, one: Unfinished) -> str:
         attempt = one.attempt
         begun = f"apply {attempt.id} of plan {attempt.plan_id} began {iso(attempt.began_at)}"
-        state = f"{begun} and runs ({attempt.who})" if one.running else f"{begun} by {attempt.who} and never ended"
+        state = {
+            True: f"{begun} and runs ({attempt.who})",
+            False: f"{begun} by {attempt.who} and never ended",
+            None: f"{begun} on another machine ({attempt.who}) and runs there, or was killed",
+        }[one.running]
         words = {
             "wanted": "FC holds its wanted document",
             "before": "FC still holds the document from before",
             "neither": "FC holds neither its wanted document nor the one from before",
         }
         held = self._held(one.plan)
-        closing = "" if one.running else "; the next apply puts that on record"
+        closing = {
+            True: "",
+            False: "; the next apply puts that on record",
+            None: f"; it counts as killed after {iso(attempt.began_at + LONGEST_APPLY)}",
+        }[one.running]
         return f"{state}; {words[held] if held else 'what FC holds is unknown'}{closing}"
 
     def _held(self, plan: Plan) -> str | None:
@@ -171,7 +183,7 @@ def look(
             Unfinished(
                 attempt=attempt,
                 plan=store.plan(attempt.plan_id),
-                running=still_runs(attempt.who, attempt.began_at),
+                running=still_runs(attempt.who, attempt.began_at, now),
             )
             for attempt in store.unfinished(function)
         ),

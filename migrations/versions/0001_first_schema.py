@@ -75,7 +75,7 @@ def _adoptions() -> None:
         "adoptions",
         sa.Column("function", sa.Text(), nullable=False),
         sa.Column("qualifier", sa.Text(), nullable=False),
-        sa.Column("existed", sa.Boolean(), nullable=False),
+        sa.Column("complete", sa.Boolean(), nullable=False),
         sa.Column("document", sa.Text(), nullable=False),
         sa.Column("adopted_at", INSTANT, nullable=False),
         sa.Column("who", sa.Text(), nullable=False),

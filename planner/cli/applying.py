@@ -14,7 +14,7 @@ from planner.cli.output import err, progress, say, show_json
 from planner.cli.processes import ended_like_ctrl_c, still_runs, who
 from planner.cli.room import Room
 from planner.errors import FCError, InputError, PlannerError, StalePlan
-from planner.outcome import Arrival, OutcomeKind
+from planner.outcome import LONGEST_WAIT, Arrival, OutcomeKind
 
 if TYPE_CHECKING:
     from planner.outcome import Outcome
@@ -22,18 +22,23 @@ if TYPE_CHECKING:
 
 Force = Annotated[bool, typer.Option("--force", help="Apply although the plan is unsafe; the audit records it.")]
 Wait = Annotated[
-    int, typer.Option(metavar="SECONDS", min=0, max=3600, help="Seconds to wait for the instances; 0 doesn't wait.")
+    int,
+    typer.Option(metavar="SECONDS", min=0, max=LONGEST_WAIT, help="Seconds to wait for the instances; 0 doesn't wait."),
 ]
 To = Annotated[
     int | None,
     typer.Option(metavar="ID", help="Id of the plan to go back to; without it the one applied before the last."),
 ]
 ToZero = Annotated[bool, typer.Option("--to-zero", help="Remove every policy and every provisioned instance.")]
+Default = Annotated[
+    int | None,
+    typer.Option(
+        "--default", metavar="N", min=0, help="Default target to leave, in place of the one found at adoption."
+    ),
+]
 FOLLOW = 300
 LATER = timedelta(minutes=5)
 """A plan dated so much after this machine's clock was made for later, not by a clock that is a little fast."""
-RECENT = 100
-"""Applies to look through for an earlier plan."""
 
 
 def register(app: typer.Typer) -> None:
@@ -56,6 +61,7 @@ def apply(  # noqa: PLR0917  # typer makes each an option
     from planner.cli.lookup import open_with_plan  # noqa: PLC0415  # `planner --help` stays fast
 
     room, wanted = open_with_plan(config, function, plan)
+    _prepare(room, yes=yes)
     _carry_out(room, wanted, yes=yes, force=force, wait=wait, json=json)
 
 
@@ -73,6 +79,7 @@ def rollback(  # noqa: PLR0917  # as above
     from planner.policies import guard_policy, safety_rules  # noqa: PLC0415  # as above
 
     room, earlier = _earlier(config, function, to)
+    _prepare(room, yes=yes)
     made = undo.rollback(
         earlier, room.present(), guards=guard_policy(room.settings), safety=safety_rules(room.settings)
     )
@@ -85,30 +92,31 @@ def release(  # noqa: PLR0917  # as above
     ],
     config: ConfigFile = CONFIG,
     to_zero: ToZero = False,
+    default: Default = None,
     yes: Yes = False,
     wait: Wait = 0,
     json: AsJson = False,
 ) -> None:
     """Remove our policies and restore what was found at adoption."""
-    from planner import undo  # noqa: PLC0415  # as above
+    from planner import custody, undo  # noqa: PLC0415  # as above
 
+    if to_zero and default is not None:
+        raise InputError("--to-zero leaves nothing, so there is no default", remedy="Leave --default or --to-zero out.")
     room = Room.open(config, function)
+    _prepare(room, yes=yes)
+    present = room.present()
     if to_zero:
-        made = undo.release_to_zero(room.present())
+        made = undo.release_to_zero(present)
     else:
-        found = room.store.adoption(room.settings.ref)
-        if found is None:
-            raise InputError(
-                f"{room.settings.ref} was never adopted in {room.store.location}: what to restore isn't known",
-                remedy="Nothing of ours may be there (`planner status`); --to-zero removes every policy and instance.",
-            )
-        made = undo.release(found.config, room.present())
+        made = undo.release(custody.to_restore(room.store, present, default=default), present)
     _carry_out(room, made, yes=yes, force=False, wait=wait, json=json)
+    if not json:
+        say(custody.restored(made))
 
 
 def _earlier(config: Path, function: str | None, to: int | None) -> tuple[Room, Plan]:
-    """The plan to go back to: the one named, or the newest applied one that isn't the last."""
-    from planner import undo  # noqa: PLC0415  # as above
+    """The plan to go back to: the one named, or the newest applied one that left another document than the last."""
+    from planner import custody, undo  # noqa: PLC0415  # as above
     from planner.cli.lookup import open_with_plan  # noqa: PLC0415  # as above
 
     if to is not None:
@@ -120,23 +128,27 @@ def _earlier(config: Path, function: str | None, to: int | None) -> tuple[Room, 
             )
         return room, named
     room = Room.open(config, function)
-    applied = room.store.applied(room.settings.ref, limit=RECENT)
-    for number in dict.fromkeys(attempt.plan_id for attempt in applied if attempt.digest != applied[0].digest):
-        plan = room.store.plan(number)
-        if undo.holds_ours(plan.wanted):
-            return room, plan
+    plan = custody.earlier_plan(room.store, room.settings.ref)
+    if plan is not None:
+        return room, plan
     raise InputError(
         f"There is no earlier plan of {room.settings.ref} to go back to",
         remedy=f"`planner release {room.settings.ref}` restores what was there before the first one.",
     )
 
 
-def _carry_out(room: Room, plan: Plan, *, yes: bool, force: bool, wait: int, json: bool) -> None:
+def _prepare(room: Room, *, yes: bool) -> None:
+    """Before anything is decided: is there somebody to ask, and what became of an apply that never ended."""
+    from planner.custody import close_unfinished  # noqa: PLC0415  # as above
+
     if not (yes or sys.stdin.isatty()):
         raise InputError(
             "There is no terminal to ask on, and nothing was sent", remedy="Add --yes to apply without a question."
         )
-    _close_unfinished(room)
+    close_unfinished(room.store, room.fc, room.settings.ref, clock=room.clock, still_runs=still_runs, say=say)
+
+
+def _carry_out(room: Room, plan: Plan, *, yes: bool, force: bool, wait: int, json: bool) -> None:
     if plan.created_at > room.clock.now() + LATER:
         raise StalePlan(
             f"The plan is made for {plan.created_at:%Y-%m-%d %H:%M} UTC, which has not come yet; nothing was sent.",
@@ -173,10 +185,11 @@ def _ask(plan: Plan) -> None:
 
 
 def _send(room: Room, plan: Plan, *, force: bool, wait: int) -> Outcome:
+    from planner import custody  # noqa: PLC0415  # as above
     from planner.apply import apply as carry_out  # noqa: PLC0415  # as above
 
     if plan.safe or force:
-        _adopt(room, plan)
+        custody.adopt(room.store, plan, who=who(), clock=room.clock, say=say)
     with progress() as stage, ended_like_ctrl_c():
         outcome = carry_out(
             plan,
@@ -188,55 +201,14 @@ def _send(room: Room, plan: Plan, *, force: bool, wait: int) -> Outcome:
             follow=timedelta(seconds=wait),
             progress=stage,
         )
-    _settle(room, plan, outcome)
+    custody.settle(room.store, plan, outcome)
     return outcome
-
-
-def _adopt(room: Room, plan: Plan) -> None:
-    """Record what was there before our first change.
-
-    An earlier record counts only if something of ours came after it: an apply that came to nothing (a stale plan, a
-    refusal) left one, and a person may have changed the document since.
-    """
-    from planner.undo import holds_ours  # noqa: PLC0415  # as above
-
-    if not holds_ours(plan.wanted):
-        return
-    known, last = room.store.adoption(plan.function), room.store.last_applied(plan.function)
-    came_to_nothing = known is not None and (last is None or last.began_at < known.adopted_at)
-    if came_to_nothing and not holds_ours(plan.live):
-        room.store.forget_adoption(plan.function)
-    room.store.adopt(plan.function, plan.live, existed=plan.live_exists, who=who(), at=room.clock.now())
-
-
-def _settle(room: Room, plan: Plan, outcome: Outcome) -> None:
-    """Once nothing of ours is left, the next adoption is a first one again."""
-    from planner.undo import holds_ours  # noqa: PLC0415  # as above
-
-    if outcome.kind in (OutcomeKind.APPLIED, OutcomeKind.UNCHANGED) and not holds_ours(plan.wanted):
-        room.store.forget_adoption(plan.function)
 
 
 def _recorded(room: Room, plan: Plan, whose: str) -> Outcome | None:
     """What the audit says of this process's attempt; None if there was none."""
     last = room.store.last_outcome(plan.function)
     return last.outcome if last is not None and last.who == whose and last.digest == plan.digest else None
-
-
-def _close_unfinished(room: Room) -> None:
-    """Give attempts whose process is gone the outcome that FC shows, before anything new is sent."""
-    from planner.apply import recover  # noqa: PLC0415  # as above
-
-    for attempt in room.store.unfinished(room.settings.ref):
-        if still_runs(attempt.who, attempt.began_at):
-            raise InputError(
-                f"Another apply of {attempt.function} is running since {attempt.began_at:%H:%M:%S} UTC ({attempt.who})",
-                remedy="Wait for it, or end that process.",
-            )
-        plan = room.store.plan(attempt.plan_id)
-        outcome = recover(plan, attempt=attempt.id, fc=room.fc, audit=room.store, clock=room.clock)
-        _settle(room, plan, outcome)
-        say(f"Apply {attempt.id} of plan {attempt.plan_id}, begun {attempt.began_at:%H:%M:%S} UTC: {outcome.message}")
 
 
 def _conclude(outcome: Outcome, *, quiet: bool) -> None:

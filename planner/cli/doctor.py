@@ -331,11 +331,14 @@ class _Patient:
             return Finding(check=check, verdict=Verdict.OK, detail="none")
         with self._room.records() as store:
             open_ones = store.unfinished(self._settings.ref)
-        running = [attempt for attempt in open_ones if still_runs(attempt.who, attempt.began_at)]
+        now = self._room.clock.now()
+        alive = [(attempt.who, still_runs(attempt.who, attempt.began_at, now)) for attempt in open_ones]
         if not open_ones:
             return Finding(check=check, verdict=Verdict.OK, detail="none")
-        if running:
-            return Finding(check=check, verdict=Verdict.OK, detail=f"one is running: {running[0].who}")
+        for whose, runs in alive:
+            if runs is not False:
+                where = "is running" if runs else "runs on another machine, or was killed there"
+                return Finding(check=check, verdict=Verdict.OK, detail=f"one {where}: {whose}")
         return Finding(
             check=check,
             verdict=Verdict.WARNING,

@@ -31,7 +31,7 @@ def status(config: ConfigFile = CONFIG, function: FunctionName = None, json: AsJ
 
     room = Room.open(config, function)
     live = room.live() if room.connected else None
-    found = look(room.store, room.settings.ref, live, now=room.clock.now(), still_runs=still_runs)
+    found = look(room.on_record, room.settings.ref, live, now=room.clock.now(), still_runs=still_runs)
     if json:
         show_json(found.data)
         return
@@ -48,7 +48,7 @@ def history(
     from rich.text import Text  # noqa: PLC0415  # as above
 
     room = Room.open(config, function)
-    rows = [_row(entry) for entry in room.store.audit(room.settings.ref, limit=limit)]
+    rows = [_row(entry) for entry in room.on_record.audit(room.settings.ref, limit=limit)]
     if json:
         show_json(rows)
         return

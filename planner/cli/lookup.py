@@ -20,7 +20,7 @@ def open_with_plan(config_file: Path, function: str | None, named: str | None) -
         room = Room.open(config_file, function)
         return room, _newest(room)
     room = Room.open_any(config_file)
-    plan = room.store.plan(int(named)) if named.isdecimal() else _from_file(Path(named))
+    plan = room.on_record.plan(int(named)) if named.isdecimal() else _from_file(Path(named))
     label = f"Plan {named}" if named.isdecimal() else named
     if plan.function not in {known.ref for known in room.config.functions}:
         raise PlanFileError(
@@ -35,12 +35,13 @@ def open_with_plan(config_file: Path, function: str | None, named: str | None) -
 
 
 def _newest(room: Room) -> Plan:
-    newest = room.store.plans(room.settings.ref, limit=1)
+    store = room.on_record
+    newest = store.plans(room.settings.ref, limit=1)
     if not newest:
         raise PlanFileError(
-            f"There is no plan of {room.settings.ref} in {room.store.location}", remedy="Make one: `planner plan`."
+            f"There is no plan of {room.settings.ref} in {store.location}", remedy="Make one: `planner plan`."
         )
-    return room.store.plan(newest[0].id)
+    return store.plan(newest[0].id)
 
 
 def _from_file(path: Path) -> Plan:

@@ -13,6 +13,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import FrameType
 
+from planner.outcome import LONGEST_APPLY
+
 _WHO = re.compile(r".*@(?P<host>.*) pid (?P<pid>\d+)")
 _ROUNDING = timedelta(seconds=5)
 """The kernel gives a start in hundredths after a boot time in whole seconds."""
@@ -28,13 +30,16 @@ def who() -> str:
     return f"{person}@{platform.node()} pid {os.getpid()}"
 
 
-def still_runs(whose: str, since: datetime) -> bool:
-    """Whether the process that `who` described at `since` is alive; one on another machine is taken for dead.
+def still_runs(whose: str, since: datetime, now: datetime) -> bool | None:
+    """Whether the process that `who` described at `since`, when it began an apply, is alive.
 
-    A process number is given out again, so a process that started later is another one.
+    None: it was on another machine, and may be until no apply takes so long. A process number is given out again, so a
+    process that started later is another one.
     """
     match = _WHO.fullmatch(whose)
-    if match is None or match["host"] != platform.node() or int(match["pid"]) == os.getpid():
+    if match is None or match["host"] != platform.node():
+        return False if now - since > LONGEST_APPLY else None
+    if int(match["pid"]) == os.getpid():
         return False
     try:
         os.kill(int(match["pid"]), 0)

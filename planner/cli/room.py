@@ -65,6 +65,13 @@ class Room:
 
         return Store.open(self.config.database_url, migrate=True)
 
+    @property
+    def on_record(self) -> Store:
+        """The same for commands that only read: where the file is missing nothing is on record, and none is made."""
+        from planner.store import Store  # noqa: PLC0415  # as above
+
+        return Store.of_nothing(self.config.database_url) if self.database_is_to_be_made else self.store
+
     def records(self) -> Store:
         """The database as it is, to be closed after use: nothing is made or brought to another schema."""
         from planner.store import Store  # noqa: PLC0415  # as above

@@ -79,11 +79,11 @@ def outcome_columns(outcome: Outcome) -> dict[str, object]:
 
 
 def adoption(row: AdoptionRow) -> Adoption:
-    """What was found when the function was adopted."""
+    """What a release of the function restores."""
     return Adoption(
         function=function_of(row),
         config=config_from_wire(json.loads(row.document)),
-        existed=row.existed,
+        complete=row.complete,
         adopted_at=row.adopted_at,
         who=row.who,
     )

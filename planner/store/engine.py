@@ -12,7 +12,7 @@ from pathlib import Path
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
 
 from planner.errors import StoreError
 from planner.store.faults import explain
@@ -87,6 +87,14 @@ def connect(url: str, *, create: bool) -> Database:
     return _postgres(parsed)
 
 
+def stand_in(url: str) -> Database:
+    """An empty database in memory, with the place of the SQLite file that isn't there."""
+    engine = create_engine("sqlite://", poolclass=StaticPool, hide_parameters=True)
+    event.listen(engine, "connect", _configure_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return Database(engine=engine, location=str(_file_of(_parse(url))), secrets=())
+
+
 def _parse(url: str) -> URL:
     try:
         parsed = make_url(url)
@@ -101,7 +109,7 @@ def _parse(url: str) -> URL:
 def _sqlite(url: URL, *, create: bool) -> Database:
     if url.query or url.host or url.database in {None, "", ":memory:"}:
         raise StoreError("A SQLite URL names one file and nothing else.", remedy=FORMS)
-    path = Path(str(url.database)).expanduser().absolute()
+    path = _file_of(url)
     _prepare_file(path, create=create)
     engine = create_engine(
         URL.create("sqlite", database=str(path)),
@@ -111,6 +119,10 @@ def _sqlite(url: URL, *, create: bool) -> Database:
     event.listen(engine, "connect", _configure_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return Database(engine=engine, location=str(path), secrets=())
+
+
+def _file_of(url: URL) -> Path:
+    return Path(str(url.database)).expanduser().absolute()
 
 
 def _prepare_file(path: Path, *, create: bool) -> None:

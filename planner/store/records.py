@@ -47,14 +47,15 @@ AuditEntry = StoredPlan | Attempt
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adoption:
-    """What FC held before the planner's first change, default and `alwaysAllocate*` included: what release restores.
+    """What release restores: what FC held before the planner's first change, and the schedules taken out since.
 
-    `existed` is False where the function had no provision config at all.
+    `complete` is False where our policies were there before the record: then the default and `alwaysAllocate*` of
+    `config` say nothing, since those in FC may have been our own.
     """
 
     function: FunctionRef
     config: ProvisionConfig
-    existed: bool
+    complete: bool
     adopted_at: datetime
     who: str
 

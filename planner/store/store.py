@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Self, assert_never
 
@@ -14,12 +15,12 @@ from planner.errors import PlanFileError, StoreError
 from planner.outcome import Outcome, OutcomeKind
 from planner.plan import Plan
 from planner.plancodec import plan_from_json, plan_to_json
-from planner.provision import ProvisionConfig, canonical_json
+from planner.provision import ScheduledAction, canonical_json
 from planner.store import convert, series
-from planner.store.engine import Database, connect
+from planner.store.engine import Database, connect, stand_in
 from planner.store.records import Adoption, Attempt, AuditEntry, Point, StoredPlan
 from planner.store.schema import ready
-from planner.store.tables import AdoptionRow, AttemptRow, PlanRow
+from planner.store.tables import AdoptionRow, AttemptRow, Base, PlanRow
 from planner.store.upsert import insert_into
 
 LARGEST_ID = 2**31 - 1
@@ -45,6 +46,13 @@ class Store:
         except BaseException:
             database.engine.dispose()
             raise
+        return cls(database)
+
+    @classmethod
+    def of_nothing(cls, url: str) -> Self:
+        """What a reader sees where the SQLite file isn't there yet; the file isn't made, and nothing is kept."""
+        database = stand_in(url)
+        Base.metadata.create_all(database.engine)
         return cls(database)
 
     def __enter__(self) -> Self:
@@ -135,22 +143,30 @@ class Store:
         entries: Sequence[AuditEntry] = [*attempts, *map(convert.stored_plan, plans)]
         return tuple(sorted(entries, key=_recency, reverse=True)[:limit])
 
-    def adopt(self, function: FunctionRef, live: ProvisionConfig, *, existed: bool, who: str, at: datetime) -> Adoption:
+    def adopt(self, found: Adoption) -> Adoption:
         """Record what FC held before the planner's first change; what was recorded first stays and is given back."""
         with self._database.writing() as session:
-            found = insert_into(session, AdoptionRow).values(
-                function=function.name,
-                qualifier=function.qualifier,
-                existed=existed,
-                document=canonical_json(live.wire()),
-                adopted_at=at,
-                who=who,
+            fresh = insert_into(session, AdoptionRow).values(
+                function=found.function.name,
+                qualifier=found.function.qualifier,
+                complete=found.complete,
+                document=canonical_json(found.config.wire()),
+                adopted_at=found.adopted_at,
+                who=found.who,
             )
-            session.execute(found.on_conflict_do_nothing())
-            return convert.adoption(session.scalars(_adoption(function)).one())
+            session.execute(fresh.on_conflict_do_nothing())
+            return convert.adoption(session.scalars(_adoption(found.function)).one())
+
+    def add_taken(self, function: FunctionRef, taken: Sequence[ScheduledAction]) -> None:
+        """Add scheduled actions that a plan takes out to the function's adoption; of one name the newest counts."""
+        with self._database.writing() as session:
+            row = session.scalars(_adoption(function).with_for_update()).one()
+            config = convert.adoption(row).config
+            actions = {action.name: action for action in (*config.scheduled_actions, *taken)}
+            row.document = canonical_json(replace(config, scheduled_actions=tuple(actions.values())).wire())
 
     def adoption(self, function: FunctionRef) -> Adoption | None:
-        """What was found at adoption; None where the function isn't adopted."""
+        """What a release restores; None where the function isn't adopted."""
         with self._database.reading() as session:
             row = session.scalar(_adoption(function))
         return None if row is None else convert.adoption(row)

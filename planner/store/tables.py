@@ -102,13 +102,13 @@ class AttemptRow(Base):
 
 
 class AdoptionRow(Base):
-    """The document that FC held when the planner first took a function over; kept until it is released."""
+    """What a release of the function restores; kept until then."""
 
     __tablename__ = "adoptions"
 
     function: Mapped[str] = mapped_column(primary_key=True)
     qualifier: Mapped[str] = mapped_column(primary_key=True)
-    existed: Mapped[bool]
+    complete: Mapped[bool]
     document: Mapped[str]
     adopted_at: Mapped[datetime]
     who: Mapped[str]

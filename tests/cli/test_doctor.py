@@ -15,6 +15,7 @@ from planner.cli.processes import still_runs, who
 from planner.cli.serverclock import server_time
 from planner.config import FcConfig
 from planner.emulator import Fault, FunctionSpec, ManualClock, Running, World, running
+from planner.outcome import LONGEST_APPLY
 from planner.store import Store
 from tests.builders import a_plan
 from tests.cli.conftest import NAME, Planner, recent_history, write_config
@@ -169,7 +170,7 @@ def test_a_database_that_is_none_is_exit_code_1(planner: Planner, site: Path) ->
 def test_an_apply_that_never_ended_is_a_warning(planner: Planner, site: Path) -> None:
     planner("plan")
     with Store.open(f"sqlite:///{site / 'planner.db'}", migrate=False) as store:
-        store.begin(a_plan(function=REF), who="somebody@elsewhere pid 7", at=datetime.now(UTC))
+        store.begin(a_plan(function=REF), who="somebody@elsewhere pid 7", at=datetime.now(UTC) - 2 * LONGEST_APPLY)
 
     found = examined(planner)["unfinished applies"]
 
@@ -232,13 +233,21 @@ class TestProcesses:
             (f"me@{platform.node()} pid {os.getppid()}", True),
             (f"me@{platform.node()} pid {os.getpid()}", False),
             (f"me@{platform.node()} pid 4194303", False),
-            (f"me@elsewhere pid {os.getppid()}", False),
-            ("ci", False),
+            (f"me@elsewhere pid {os.getppid()}", None),
+            ("ci", None),
         ],
         ids=["my parent", "myself", "nobody", "another machine", "no process"],
     )
-    def test_whether_it_still_runs(self, whose: str, runs: bool) -> None:
-        assert still_runs(whose, datetime.now(UTC)) is runs
+    def test_whether_it_still_runs(self, whose: str, runs: bool | None) -> None:
+        now = datetime.now(UTC)
+        assert still_runs(whose, now, now) is runs
+
+    def test_on_another_machine_it_runs_no_longer_than_an_apply_can(self) -> None:
+        began, minute = datetime(2026, 11, 22, tzinfo=UTC), timedelta(minutes=1)
+        assert still_runs("me@elsewhere pid 1", began, began + timedelta(hours=1) + minute) is None
+        assert still_runs("me@elsewhere pid 1", began, began + LONGEST_APPLY) is None
+        assert still_runs("me@elsewhere pid 1", began, began + LONGEST_APPLY + minute) is False
 
     def test_a_number_that_was_given_out_again_is_another_process(self) -> None:
-        assert not still_runs(f"me@{platform.node()} pid {os.getppid()}", datetime(2020, 1, 1, tzinfo=UTC))
+        long_ago = datetime(2020, 1, 1, tzinfo=UTC)
+        assert still_runs(f"me@{platform.node()} pid {os.getppid()}", long_ago, datetime.now(UTC)) is False

@@ -23,12 +23,16 @@ from tests.builders import a_plan
 from tests.cli.conftest import Planner, write_config
 from tests.cli.test_applying import BY_HAND, REF, put
 
+SETTLED = timedelta(minutes=1)
+"""An apply that was killed so long ago has nothing on its way any more."""
+KILLED = f"me@{platform.node()} pid 4194303"
 
-def begun(site: Path, *, who: str) -> Plan:
+
+def begun(site: Path, *, who: str = KILLED, ago: timedelta = SETTLED) -> Plan:
     """A plan against what was found by hand, and an apply of it that nobody ended."""
     plan = a_plan(floor_minute(datetime.now(UTC)), function=REF, live=BY_HAND)
     with Store.open(f"sqlite:///{site / 'planner.db'}", migrate=True) as store:
-        store.begin(plan, who=who, at=datetime.now(UTC))
+        store.begin(plan, who=who, at=datetime.now(UTC) - ago)
     return plan
 
 
@@ -86,7 +90,7 @@ def test_a_change_by_hand_is_drift(planner: Planner, site: Path, fc: Running) ->
 def test_an_apply_that_was_killed_is_told_as_it_is_and_left_as_it_is(
     planner: Planner, site: Path, fc: Running, holds: str, held: str, words: str
 ) -> None:
-    plan = begun(site, who=f"me@{platform.node()} pid 4194303")
+    plan = begun(site)
     put(fc, {"wanted": plan.wanted, "live": plan.live, "other": ProvisionConfig(default_target=3)}[holds])
 
     told = planner("status", "--json").json["unfinished"][0]
@@ -99,7 +103,7 @@ def test_an_apply_that_was_killed_is_told_as_it_is_and_left_as_it_is(
 
 
 def test_the_next_apply_puts_it_on_record_first(planner: Planner, site: Path, fc: Running) -> None:
-    plan = begun(site, who=f"me@{platform.node()} pid 4194303")
+    plan = begun(site)
     put(fc, plan.wanted)
 
     ran = planner("apply", 1, "--yes", "--wait", 0)
@@ -111,7 +115,7 @@ def test_the_next_apply_puts_it_on_record_first(planner: Planner, site: Path, fc
 
 
 def test_an_apply_that_runs_is_waited_for(planner: Planner, site: Path, fc: Running) -> None:
-    begun(site, who=f"me@{platform.node()} pid {os.getppid()}")
+    begun(site, who=f"me@{platform.node()} pid {os.getppid()}", ago=timedelta(0))
     put(fc, BY_HAND)
 
     ran = planner("apply", 1, "--yes")
@@ -160,12 +164,12 @@ def test_a_release_that_was_killed_after_it_was_applied_ends_the_adoption(
     present = Present(
         function=REF,
         time_zone="Asia/Shanghai",
-        now=datetime.now(UTC),
+        now=datetime.now(UTC) - timedelta(minutes=1),
         valid_for=timedelta(minutes=15),
         live=client.get_provision_config(REF),
     )
     with Store.open(f"sqlite:///{site / 'planner.db'}", migrate=False) as store:
-        store.begin(release(BY_HAND, present), who=f"me@{platform.node()} pid 4194303", at=datetime.now(UTC))
+        store.begin(release(BY_HAND, present), who=KILLED, at=present.now)
     client.put_provision_config(REF, BY_HAND)
     again = planner("plan", "--json").json["id"]
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from planner.outcome import Outcome
 from planner.plan import Plan
 from planner.provision import ProvisionConfig, config_from_wire
-from planner.store import Point, Store
+from planner.store import Adoption, Point, Store
 from tests.builders import FUNCTION, NOON
 from tests.plancodec.strategies import plans, values
 
@@ -56,13 +56,12 @@ def test_attempts(store: Store, plan: Plan, outcome: Outcome, began: datetime) -
 
 
 @ON_ONE_STORE
-@given(config=documents, existed=st.booleans(), at=instants)
-def test_adoptions(store: Store, config: ProvisionConfig, existed: bool, at: datetime) -> None:
+@given(config=documents, complete=st.booleans(), at=instants)
+def test_adoptions(store: Store, config: ProvisionConfig, complete: bool, at: datetime) -> None:
     store.forget_adoption(FUNCTION)
-    store.adopt(FUNCTION, config, existed=existed, who="ann", at=at)
-    found = store.adoption(FUNCTION)
-    assert found is not None
-    assert (found.config, found.existed, found.adopted_at) == (config, existed, at)
+    found = Adoption(function=FUNCTION, config=config, complete=complete, adopted_at=at, who="ann")
+    store.adopt(found)
+    assert store.adoption(FUNCTION) == found
 
 
 @ON_ONE_STORE

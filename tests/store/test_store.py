@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from zoneinfo import ZoneInfo
@@ -15,8 +16,8 @@ from planner.base import MINUTE, FunctionRef
 from planner.errors import PlanFileError, StoreError
 from planner.outcome import Arrival, Outcome, OutcomeKind
 from planner.provision import ProvisionConfig
-from planner.store import Attempt, Point, Store, StoredPlan
-from tests.builders import FUNCTION, NOON, a_breach, a_config, a_plan
+from planner.store import Adoption, Attempt, Point, Store, StoredPlan
+from tests.builders import FUNCTION, NOON, a_breach, a_config, a_plan, an_action
 
 OTHER = FunctionRef(name="tts-gpu", qualifier="prod")
 
@@ -46,6 +47,11 @@ def an_apply(
     if kind is not None:
         store.finish(attempt, an_outcome(kind, at))
     return attempt
+
+
+def an_adoption(config: ProvisionConfig, function: FunctionRef = FUNCTION) -> Adoption:
+    """Made by Ann at noon."""
+    return Adoption(function=function, config=config, complete=True, adopted_at=NOON, who="ann")
 
 
 def test_a_plan_comes_back_whole(store: Store) -> None:
@@ -212,21 +218,32 @@ def test_the_audit_tells_every_plan_and_attempt_newest_first(store: Store) -> No
 
 
 def test_what_was_found_at_adoption_is_recorded_once(store: Store) -> None:
-    found = store.adopt(FUNCTION, a_config(2, 3, default=7), existed=True, who="ann", at=NOON)
-    assert store.adopt(FUNCTION, a_config(9), existed=False, who="bob", at=NOON + MINUTE) == found
+    found = an_adoption(a_config(2, 3, default=7))
+    assert store.adopt(found) == found
+    later = replace(found, config=a_config(9), complete=False, who="bob", adopted_at=NOON + MINUTE)
+    assert store.adopt(later) == found
     assert store.adoption(FUNCTION) == found
-    assert (found.config, found.existed, found.who) == (a_config(2, 3, default=7), True, "ann")
     assert store.adoption(OTHER) is None
 
 
+def test_schedules_that_are_taken_out_later_join_the_adoption_and_of_one_name_the_newest_counts(store: Store) -> None:
+    first, changed, other = an_action(name="sale"), an_action(target=9, name="sale"), an_action(name="night")
+    found = an_adoption(ProvisionConfig(default_target=7, always_allocate_gpu=False, scheduled_actions=(first,)))
+    store.adopt(found)
+    store.add_taken(FUNCTION, (changed, other))
+    store.add_taken(FUNCTION, ())
+    kept = replace(found, config=replace(found.config, scheduled_actions=(changed, other)))
+    assert store.adoption(FUNCTION) == kept
+
+
 def test_after_a_release_the_next_adoption_is_a_first_one(store: Store) -> None:
-    store.adopt(FUNCTION, a_config(2), existed=True, who="ann", at=NOON)
-    store.adopt(OTHER, a_config(5), existed=True, who="ann", at=NOON)
+    store.adopt(an_adoption(a_config(2)))
+    store.adopt(an_adoption(a_config(5), OTHER))
     store.forget_adoption(FUNCTION)
     store.forget_adoption(FUNCTION)
     assert store.adoption(FUNCTION) is None
-    second = store.adopt(FUNCTION, ProvisionConfig(), existed=False, who="bob", at=NOON)
-    assert (second.config, second.existed) == (ProvisionConfig(), False)
+    second = replace(an_adoption(ProvisionConfig()), complete=False)
+    assert store.adopt(second) == second
     assert store.adoption(OTHER) is not None
 
 
