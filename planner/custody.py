@@ -101,9 +101,10 @@ def restored(plan: Plan) -> str:
     names = {action.name for action in before.scheduled_actions}
     back = [repr(action.name) for action in after.scheduled_actions if action.name not in names]
     gone = _policies(before) - (_policies(after) - len(back))
+    went = f"{gone} {'policy' if gone == 1 else 'policies'}"
     again = f"; back: {', '.join(back)}" if back else ""
     return (
-        f"Released {plan.function}: {gone} policies removed, default target {after.default_target}, alwaysAllocateCPU "
+        f"Released {plan.function}: removed {went}, default target {after.default_target}, alwaysAllocateCPU "
         f"{_word(on=after.always_allocate_cpu)}, alwaysAllocateGPU {_word(on=after.always_allocate_gpu)}{again}."
     )
 

@@ -149,6 +149,13 @@ class Scene:
             except sqlite3.OperationalError:
                 return []
 
+    def age_attempts(self) -> None:
+        """Let every apply on record have begun a minute earlier."""
+        if not self.attempts():
+            return
+        with closing(sqlite3.connect(self.folder / "planner.db")) as connection, connection:
+            connection.execute("UPDATE attempts SET began_at = strftime('%Y-%m-%d %H:%M:%f000', began_at, '-1 minute')")
+
     def held(self) -> ProvisionConfig:
         """What Function Compute holds."""
         return self.emulated.fc.get_provision_config(REF).config

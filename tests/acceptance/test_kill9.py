@@ -55,6 +55,8 @@ def test_after_kill_9_the_next_commands_say_which_document_is_held(scene: Scene,
     assert (unfinished, status["last_outcome"] and status["last_outcome"]["kind"]) == told
     assert scene.attempts() == record, "status changes nothing"
 
+    # What it sent has settled, and the next apply needn't wait for it.
+    scene.age_attempts()
     again = run("apply", "plan.json", "--yes", "--wait", 0, "--json", cwd=scene.folder)
     assert again.returncode == 0
     assert json.loads(again.stdout)["kind"] == ("unchanged" if held == new else "applied")

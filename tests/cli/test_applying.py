@@ -29,6 +29,7 @@ TEAM = TrackingPolicy(
 BY_HAND = ProvisionConfig(
     default_target=4, always_allocate_cpu=False, always_allocate_gpu=False, tracking_policies=(TEAM,)
 )
+NIGHT = ScheduledAction(name="night", schedule_expression="cron(0 0 22 * * *)", target=2, time_zone="Asia/Shanghai")
 AGAIN = BY_HAND.wire() | {"defaultTarget": 7}
 
 
@@ -228,9 +229,11 @@ class TestRelease:
         planner("apply", 1, "--yes")
         assert held(fc) != BY_HAND
 
-        assert planner("release", NAME, "--yes").code == 0
+        ran = planner("release", NAME, "--yes")
 
-        assert held(fc) == BY_HAND
+        assert (ran.code, held(fc)) == (0, BY_HAND)
+        assert ran.err.splitlines()[-1].startswith("Released asr-gpu:LATEST: removed ")
+        assert ran.err.endswith("policies, default target 4, alwaysAllocateCPU off, alwaysAllocateGPU off.\n")
         assert "released: the planner wants nothing here" in planner("status").out
         assert planner("status", "--json").json["released"] is True
 
@@ -264,7 +267,8 @@ class TestRelease:
         assert planner("release", NAME, "--yes").code == 0
 
         assert held(fc) == BY_HAND
-        assert planner("release", NAME, "--yes").code == 2
+        again = planner("release", NAME, "--yes")
+        assert (again.code, again.err[:44]) == (2, "Error: asr-gpu:LATEST is not adopted: nothin")
 
     def test_a_release_whose_instances_do_not_come_in_time_is_a_release_all_the_same(
         self, planner: Planner, found: Path, fc: Running
@@ -277,6 +281,24 @@ class TestRelease:
 
         assert (ran.code, held(fc)) == (0, BY_HAND)
         assert planner("release", NAME, "--yes").code == 2
+
+    def test_without_the_record_the_default_that_we_set_is_not_taken_for_what_was_found(
+        self, planner: Planner, found: Path, fc: Running
+    ) -> None:
+        planner("plan")
+        planner("apply", 1, "--yes")
+        for file in found.glob("planner.db*"):
+            file.unlink()
+        planner("plan")
+
+        assert "a release will need --default N" in planner("apply", 1, "--yes").err
+        assert "a release will need --default N" not in planner("apply", 1, "--yes").err
+        refused = planner("release", NAME, "--yes")
+
+        assert refused.code == 2
+        assert refused.err.startswith("Error: What asr-gpu:LATEST had before the planner isn't known in ")
+        assert planner("release", NAME, "--default", 4, "--yes").code == 0
+        assert held(fc) == BY_HAND
 
     def test_to_zero_removes_what_everybody_made(self, planner: Planner, found: Path, fc: Running) -> None:
         assert planner("release", NAME, "--to-zero", "--yes").code == 0
@@ -294,6 +316,17 @@ class TestRollback:
         assert (ran.code, ran.json["kind"]) == (0, "applied")
         assert _floor(fc) == first != second
         assert planner("history", "--json").json[1]["why"].count("as in the plan of") == 1
+
+    def test_an_apply_that_changed_nothing_does_not_count(self, planner: Planner, found: Path, fc: Running) -> None:
+        first, second = _two_plans(planner, found)
+        with Store.open(f"sqlite:///{found / 'planner.db'}", migrate=False) as store:
+            same = replace(store.plan(2), notes=("the same document",))
+        (found / "same.json").write_text(plan_to_json(same), encoding="utf-8")
+        assert planner("apply", "same.json", "--yes", "--json").json["kind"] == "unchanged"
+
+        assert planner("rollback", "--yes").code == 0
+
+        assert _floor(fc) == first != second
 
     def test_it_goes_to_the_plan_that_is_named(self, planner: Planner, found: Path, fc: Running) -> None:
         first, _ = _two_plans(planner, found)
@@ -338,18 +371,14 @@ def test_json_is_the_only_data_even_when_a_terminal_would_be_asked(planner: Plan
     assert json.loads(planner("apply", 1, "--yes", "--json").out)["kind"] == "applied"
 
 
-def test_an_action_of_somebody_else_makes_the_plan_unsafe_until_it_is_adopted(
+def test_an_action_of_somebody_else_makes_the_plan_unsafe_until_it_is_adopted_and_a_release_brings_it_back(
     planner: Planner, found: Path, fc: Running
 ) -> None:
     put(
         fc,
         replace(
             BY_HAND,
-            scheduled_actions=(
-                ScheduledAction(
-                    name="night", schedule_expression="cron(0 0 22 * * *)", target=2, time_zone="Asia/Shanghai"
-                ),
-            ),
+            scheduled_actions=(NIGHT,),
         ),
     )
 
@@ -358,5 +387,12 @@ def test_an_action_of_somebody_else_makes_the_plan_unsafe_until_it_is_adopted(
     assert adopted.code == 0
     assert planner("apply", adopted.json["id"], "--yes").code == 0
     assert "night" not in {action.name for action in held(fc).scheduled_actions}
-    assert planner("release", NAME, "--yes").code == 0
-    assert [action.name for action in held(fc).scheduled_actions] == ["night"]
+    # And one that somebody makes while we are there.
+    put(fc, replace(held(fc), scheduled_actions=(*held(fc).scheduled_actions, replace(NIGHT, name="sale"))))
+    assert planner("plan").code == 3
+    assert planner("apply", planner("plan", "--adopt", "--json").json["id"], "--yes").code == 0
+    assert {"night", "sale"}.isdisjoint(action.name for action in held(fc).scheduled_actions)
+    ran = planner("release", NAME, "--yes")
+    assert ran.code == 0
+    assert held(fc) == replace(BY_HAND, scheduled_actions=(NIGHT, replace(NIGHT, name="sale")))
+    assert ran.err.endswith("; back: 'night', 'sale'.\n")

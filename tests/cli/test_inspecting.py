@@ -15,6 +15,7 @@ from planner.base import floor_minute
 from planner.clock import SystemClock
 from planner.emulator import Running
 from planner.fc.sdk import Connection, connect
+from planner.outcome import LONGEST_APPLY
 from planner.plan import Plan
 from planner.provision import ProvisionConfig
 from planner.store import Store
@@ -56,6 +57,41 @@ def test_before_anything_was_planned(planner: Planner, site: Path) -> None:
     assert "Function Compute holds no provision config" in told.out
     assert planner("history").out == ""
     assert planner("history", "--json").json == []
+
+
+@pytest.mark.parametrize(
+    "command", ["status", "history", "diff", "diff 1", "export --export out", "export 1 --export out"]
+)
+def test_reading_makes_no_database(planner: Planner, site: Path, command: str) -> None:
+    ran = planner(*command.split())
+
+    # Without a plan there is nothing to compare or export.
+    assert ran.code == (0 if command in ("status", "history") else 2)
+    assert list(site.glob("planner.db*")) == []
+
+
+def test_an_apply_on_another_machine_is_not_closed_from_here(planner: Planner, site: Path, fc: Running) -> None:
+    began = datetime.now(UTC) - SETTLED
+    plan = begun(site, who="me@elsewhere pid 1")
+    put(fc, plan.wanted)
+
+    ran = planner("apply", 1, "--yes")
+
+    assert (ran.code, attempts_open(site)) == (2, 1)
+    since = f"{began:%Y-%m-%dT%H:}"
+    assert f"is under way on another machine since {since}" in ran.err
+    assert "(me@elsewhere pid 1), or was killed there" in ran.err
+    assert planner("status", "--json").json["unfinished"][0]["running"] is None
+    shown = " ".join(planner("status").out.split())
+    assert "on another machine (me@elsewhere pid 1) and runs there, or was killed; FC holds its wanted" in shown
+    assert "it counts as killed after " in shown
+
+
+def test_after_the_longest_apply_it_counts_as_killed(planner: Planner, site: Path, fc: Running) -> None:
+    put(fc, begun(site, who="me@elsewhere pid 1", ago=LONGEST_APPLY + SETTLED).wanted)
+
+    assert "was interrupted after it was applied" in planner("apply", 1, "--yes").err
+    assert attempts_open(site) == 0
 
 
 def test_after_an_apply_everything_agrees(planner: Planner, site: Path) -> None:
