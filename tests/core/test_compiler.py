@@ -74,9 +74,10 @@ def test_a_plan_put_after_its_first_step_holds_the_second_though_its_at_is_past(
 
 
 def test_a_step_that_begins_while_fc_takes_the_document_in_is_held_too() -> None:
-    document = compile_document(a_wanted(valid=58), EMPTY)
-    reader = Reader(config=document, put_at=NOON + 58 * MINUTE, past_at="missed", lag=timedelta(seconds=120))
-    assert [reader.serves(NOON + minute * MINUTE) for minute in (58, 60, 61, 119)] == [6, 6, 6, 6]
+    """Put at 12:59 and looked at by 13:01, when the step of 13:00 is past."""
+    document = compile_document(a_wanted(valid=59), EMPTY)
+    reader = Reader(config=document, put_at=NOON + 59 * MINUTE, past_at="missed", lag=timedelta(seconds=120))
+    assert [reader.serves(NOON + minute * MINUTE) for minute in (59, 60, 61, 119)] == [6, 6, 6, 6]
 
 
 def test_without_trackers_the_default_holds_the_step_in_effect() -> None:

@@ -125,6 +125,14 @@ def guards(draw: DrawFn) -> GuardPolicy:
     )
 
 
+def validities(schedule: CapacitySchedule, most: int) -> st.SearchStrategy[int]:
+    """Minutes for which a plan is valid: often until a step begins, or just before."""
+    offsets = (int((step.at - schedule.start) / MINUTE) - early for step in schedule.steps for early in (0, 1, 2, 3))
+    near = sorted({offset for offset in offsets if 1 <= offset <= most})
+    anything = st.integers(1, most)
+    return st.one_of(st.sampled_from(near), anything) if near else anything
+
+
 @st.composite
 def wanted(draw: DrawFn, schedule: CapacitySchedule | None = None, zone: str = "") -> Wanted:
     chosen = draw(schedules()) if schedule is None else schedule
@@ -138,7 +146,7 @@ def wanted(draw: DrawFn, schedule: CapacitySchedule | None = None, zone: str = "
         live_target=draw(st.sampled_from((None, 0.7))),
         always_allocate_cpu=draw(st.booleans()),
         always_allocate_gpu=draw(st.booleans()),
-        valid_until=chosen.start + draw(st.integers(1, min(length - 3, 60))) * MINUTE,
+        valid_until=chosen.start + draw(validities(chosen, min(length - 3, 60))) * MINUTE,
     )
 
 

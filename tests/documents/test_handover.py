@@ -19,12 +19,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planner.base import MINUTE
-from planner.compiler import EVALUATION, OVERLAP
+from planner.compiler import OVERLAP
+from planner.provision import EVALUATION_LAG
 from tests.documents.given import Case, cases
 from tests.documents.moments import turning_points
 from tests.documents.reader import READINGS, Reader
 
 SECOND = timedelta(seconds=1)
+moments = st.one_of(st.sampled_from((0.0, 1.0)), st.floats(0, 1))
+"""Of the put, between the start and the end of the plan's validity."""
+lags = st.one_of(st.sampled_from((0, 120)), st.integers(0, 120))
 
 
 @pytest.mark.parametrize("look_back", ["window", "unbounded"])
@@ -44,7 +48,7 @@ def test_the_schedule_part_is_what_was_printed_and_only_more_within_five_minutes
 
 
 @pytest.mark.parametrize(("among", "past_at"), READINGS)
-@given(case=cases(), late=st.floats(0, 1), lag=st.integers(0, 120))
+@given(case=cases(), late=moments, lag=lags)
 @settings(max_examples=100)
 def test_from_any_put_to_the_horizon_fc_never_gives_less_than_was_printed(
     case: Case, among: str, past_at: str, late: float, lag: int
@@ -52,7 +56,7 @@ def test_from_any_put_to_the_horizon_fc_never_gives_less_than_was_printed(
     plan = case.schedule
     put_at = plan.start + int(late * ((case.wanted.valid_until - plan.start) / SECOND)) * SECOND
     reader = Reader(config=case.document, put_at=put_at, among=among, past_at=past_at, lag=timedelta(seconds=lag))
-    points = [put_at, put_at + reader.lag - SECOND, put_at + reader.lag, put_at + EVALUATION]
+    points = [put_at, put_at + reader.lag - SECOND, put_at + reader.lag, put_at + EVALUATION_LAG]
     for at in (*points, *turning_points(case.document, plan.start, plan.end)):
         if put_at <= at < plan.end:
             assert reader.serves(at) >= case.printed(at), at
@@ -60,7 +64,7 @@ def test_from_any_put_to_the_horizon_fc_never_gives_less_than_was_printed(
 
 @given(cases())
 def test_the_default_is_the_largest_step_from_the_start_until_120_s_after_the_plan_expires(case: Case) -> None:
-    last = case.wanted.valid_until + EVALUATION
+    last = case.wanted.valid_until + EVALUATION_LAG
     minutes = int((last - case.schedule.start) / MINUTE) + 1
     ahead = [case.schedule.start + minute * MINUTE for minute in range(minutes)]
     assert case.document.default_target == max(case.printed(at) for at in ahead if at < case.schedule.end)

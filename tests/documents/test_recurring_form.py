@@ -109,13 +109,17 @@ def test_days_of_one_shape_make_one_pattern_and_others_two() -> None:
     assert (weekend.weekdays, weekend.steps) == ("SAT,SUN", ((0, 1), (720, 3)))
 
 
-def test_the_last_minutes_of_a_day_ask_for_the_first_of_any_next_day() -> None:
+@pytest.mark.parametrize(("workday", "weekend"), [(7, 2), (2, 7)], ids=["Monday is higher", "Saturday is higher"])
+def test_the_last_minutes_of_a_day_ask_for_the_first_of_any_next_day(workday: int, weekend: int) -> None:
     start = datetime(2026, 11, 22, 16, tzinfo=UTC)
     rules = StepRules(lead=10 * MINUTE, dwell=timedelta(0), growth_per_minute=100, max_steps=16)
-    week = Demand(start=start, slot=timedelta(hours=12), instances=(7, 1) * 5 + (2, 1) * 2, risk_level=0.9)
-    workday, weekend = day_patterns(week, zone="Asia/Shanghai", rules=rules, floor=1)
-    assert workday.steps == ((0, 7), (720, 1), (1430, 7))
-    assert weekend.steps == ((0, 2), (720, 1), (1430, 7))
+    figures = (workday, 1) * 5 + (weekend, 1) * 2
+    week = Demand(start=start, slot=timedelta(hours=12), instances=figures, risk_level=0.9)
+    patterns = day_patterns(week, zone="Asia/Shanghai", rules=rules, floor=1)
+    assert [pattern.steps for pattern in patterns] == [
+        ((0, workday), (720, 1), (1430, 7)),
+        ((0, weekend), (720, 1), (1430, 7)),
+    ]
 
 
 @pytest.mark.parametrize(

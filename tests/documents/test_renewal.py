@@ -25,6 +25,7 @@ from tests.builders import NOON
 from tests.documents.given import Case, cases, printed, schedules, wanted
 from tests.documents.moments import turning_points
 from tests.documents.reader import READINGS, Reader
+from tests.documents.test_handover import lags, moments
 
 SECOND = timedelta(seconds=1)
 
@@ -68,7 +69,7 @@ def renewals(draw: DrawFn, *, unchanged: bool = False) -> Renewal:
 
 
 @pytest.mark.parametrize(("among", "past_at"), READINGS)
-@given(case=renewals(), late=st.floats(0, 1), lag=st.integers(0, 120))
+@given(case=renewals(), late=moments, lag=lags)
 @settings(max_examples=40)
 def test_a_renewal_at_any_minute_leaves_no_moment_below_the_plan_that_holds_then(
     case: Renewal, among: str, past_at: str, late: float, lag: int
