@@ -21,13 +21,11 @@ from datetime import datetime, timedelta
 from planner.base import MINUTE, OWNER, floor_minute, iso, minutes_between, utc
 from planner.capacity import CapacitySchedule, DayPattern, Step
 from planner.guardrails import GuardPolicy, Hold, guardrails
-from planner.provision import MAX_ACTIONS, MAX_TARGET, ProvisionConfig, ScheduledAction
+from planner.provision import EVALUATION_LAG, MAX_ACTIONS, MAX_TARGET, ProvisionConfig, ScheduledAction
 from planner.reading import Among, instant, latest_trigger, schedule_values
 from planner.recurring import cron_actions
 
 OVERLAP = timedelta(minutes=5)
-EVALUATION = timedelta(seconds=120)
-"""FC evaluates the policies at most this long after a put (live tests of the vendor's Java SDK)."""
 STEP = f"{OWNER}step-"
 END = f"{OWNER}end-"
 
@@ -56,8 +54,8 @@ def compile_document(wanted: Wanted, live: ProvisionConfig) -> ProvisionConfig:
     foreign_trackers = tuple(policy for policy in live.tracking_policies if not policy.ours)
     recurring = cron_actions(wanted.patterns, start=horizon, zone=wanted.time_zone)
     ends = [step.at for step in dated[1:]] + [horizon]
-    # A put at `valid_until` finds every step until then in the past, and FC may look at it EVALUATION later.
-    late = utc(wanted.valid_until) + EVALUATION
+    # A put at `valid_until` finds every step until then in the past, and FC may look at it EVALUATION_LAG later.
+    late = utc(wanted.valid_until) + EVALUATION_LAG
     return ProvisionConfig(
         default_target=handover_target(wanted.schedule, wanted.valid_until),
         always_allocate_cpu=wanted.always_allocate_cpu,
@@ -86,7 +84,7 @@ def compile_document(wanted: Wanted, live: ProvisionConfig) -> ProvisionConfig:
 
 def handover_target(schedule: CapacitySchedule, valid_until: datetime) -> int:
     """The largest step in effect from the start until FC has evaluated a put at `valid_until`."""
-    last = minutes_between(schedule.start, utc(valid_until) + EVALUATION + MINUTE)
+    last = minutes_between(schedule.start, utc(valid_until) + EVALUATION_LAG + MINUTE)
     return min(int(schedule.per_minute()[: max(last, 1)].max()), MAX_TARGET)
 
 

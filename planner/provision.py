@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 
 from planner.base import OWNER
@@ -18,6 +19,8 @@ from planner.base import OWNER
 MAX_ACTIONS = 100
 MAX_TRACKERS = 100
 MAX_TARGET = 10_000
+EVALUATION_LAG = timedelta(seconds=120)
+"""FC evaluates a new document and acts on a due policy within this time (live tests of fc-java-sdk wait no longer)."""
 
 
 class MetricType(StrEnum):

@@ -13,10 +13,11 @@ from planner.config.database import VARIABLE, check_url, resolve_url
 from planner.config.faults import place, translate
 from planner.config.leaks import find_leaks
 from planner.config.models import DatabaseConfig, Document, FcConfig, FunctionConfig
-from planner.config.sections import FC_LAG
 from planner.config.source import Fault, parse
 from planner.config.words import did_you_mean, show
+from planner.endpoint import is_loopback
 from planner.errors import ConfigError
+from planner.provision import EVALUATION_LAG
 
 VERSION = 1
 
@@ -69,8 +70,22 @@ class Config:
                 yield f"{place}: instance_concurrency is null and there is no function to ask: 1 is assumed"
             if function.history.source == "file" and function.history.file is None:
                 yield f"{place}: history.file is null: give plan a --history"
-            if function.capacity.evaluation_lag < FC_LAG:
-                yield f"{place}: capacity.evaluation_lag is shorter than the 120s that FC may take: steps may be late"
+            yield from (f"{place}: {note}" for note in self._of_settings(function))
+
+    def _of_settings(self, function: FunctionConfig) -> Iterator[str]:
+        if (
+            self.fc.address
+            and not is_loopback(self.fc.address)
+            and function.history.source == "file"
+            and function.history.sample is not None
+        ):
+            yield f"history.file is {function.history.file}: the bundled sample is planned, not your function"
+        if function.capacity.evaluation_lag < EVALUATION_LAG:
+            yield "capacity.evaluation_lag is shorter than the 120s that FC may take: steps may be late"
+        if function.forecast.country and function.forecast.forecaster != "prophet":
+            yield f"forecast.country acts in prophet only, and forecast.forecaster is {function.forecast.forecaster}"
+        if function.capacity.min_instances == 0 and function.guardrails.enabled:
+            yield ("capacity.min_instances is 0, but FC keeps 1 instance where a guard or the fallback acts")
 
 
 def load_config(path: Path, *, environ: Mapping[str, str]) -> Config:

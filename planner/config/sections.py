@@ -27,10 +27,7 @@ from planner.config.fields import (
     Zone,
     between,
 )
-from planner.provision import MAX_TARGET, MAX_TRACKERS
-
-FC_LAG = timedelta(seconds=120)
-"""FC applies a policy within this time."""
+from planner.provision import EVALUATION_LAG, MAX_TARGET, MAX_TRACKERS
 
 
 class Section(BaseModel):
@@ -80,10 +77,12 @@ class ForecastConfig(Section):
     """How the coming load is forecast."""
 
     forecaster: Annotated[
-        Literal["auto", "prophet", "seasonal", "lastweek", "recent"],
+        Literal["auto", "prophet", "seasonal", "lastweek", "recent", "mean"],
         Field(description="auto: whichever did best on the function's own past"),
     ] = "auto"
-    country: Annotated[Country | None, Field(description="Country of the public holidays, such as CN")] = None
+    country: Annotated[
+        Country | None, Field(description="Country of the public holidays, such as CN; acts in prophet only")
+    ] = None
     backtest_days: Annotated[int, Field(ge=1, le=90, description="Days of the past on which forecasters compete")] = 14
     seed: Annotated[int, Field(ge=0, le=2**32 - 1, description="Of every random draw")] = 7
 
@@ -98,7 +97,7 @@ class CapacityConfig(Section):
     ] = timedelta(seconds=60)
     evaluation_lag: Annotated[
         Duration, AfterValidator(between("0s", "120s")), Field(description="FC acts on a due policy within this time")
-    ] = FC_LAG
+    ] = EVALUATION_LAG
     min_instances: Annotated[int, Field(ge=0, le=MAX_TARGET, description="Instances, never fewer")] = 1
     max_instances: Annotated[
         int, Field(ge=1, le=MAX_TARGET, validate_default=True, description="Instances, never more")
@@ -175,7 +174,9 @@ class SafetyConfig(Section):
     max_drop: Annotated[
         float, Field(gt=0, le=1, description="Share of today's capacity that a plan may take away at once")
     ] = 0.5
-    max_cost_ratio: Annotated[float, Field(gt=0, description="Instance-hours of a plan over those of a static peak of last week")] = 1.5
+    max_cost_ratio: Annotated[
+        float, Field(gt=0, description="Instance-hours over those of a static peak of last week")
+    ] = 1.5
     history_max_age: Annotated[
         Duration,
         AfterValidator(between("1m", "365d")),

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 
-from planner.exports.words import wire_utc
 from planner.plan import Plan
 from planner.provision import TrackingPolicy
+from planner.reading import instant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +45,6 @@ def _bounds(tracker: TrackingPolicy) -> tuple[int, int]:
 
 def _window(tracker: TrackingPolicy, start: datetime, end: datetime) -> tuple[datetime, datetime]:
     return (
-        wire_utc(tracker.start_time, tracker.time_zone) if tracker.start_time else start,
-        wire_utc(tracker.end_time, tracker.time_zone) if tracker.end_time else end,
+        instant(tracker.start_time, tracker.time_zone) if tracker.start_time else start,
+        instant(tracker.end_time, tracker.time_zone) if tracker.end_time else end,
     )

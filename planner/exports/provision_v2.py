@@ -16,9 +16,9 @@ from zoneinfo import ZoneInfo
 
 from planner.base import iso
 from planner.exports.provision_config import pretty
-from planner.exports.words import wire_utc
 from planner.plan import Plan
 from planner.provision import MAX_ACTIONS, ScheduledAction, TrackingPolicy
+from planner.reading import instant
 
 NAME = "provision-v2.json"
 _WEEK = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
@@ -63,7 +63,7 @@ def _expressions(action: ScheduledAction, year: datetime) -> tuple[str, ...] | s
     """The action's expression in UTC, in as many parts as it takes; a string is the reason why there is none."""
     text, zone = action.schedule_expression, action.time_zone
     if match := re.fullmatch(r"at\((.+)\)", text):
-        return (f"at({iso(wire_utc(match[1], zone))})",)
+        return (f"at({iso(instant(match[1], zone))})",)
     if zone is None:
         return (text,)
     offset = _fixed_offset(zone, year)
@@ -118,6 +118,4 @@ def _tracker(tracker: TrackingPolicy) -> dict[str, object]:
 
 def _window(policy: ScheduledAction | TrackingPolicy) -> dict[str, str]:
     dates = (("startTime", policy.start_time), ("endTime", policy.end_time))
-    return {
-        key: f"{wire_utc(text, policy.time_zone):%Y-%m-%dT%H:%M:%S}.000Z" for key, text in dates if text is not None
-    }
+    return {key: f"{instant(text, policy.time_zone):%Y-%m-%dT%H:%M:%S}.000Z" for key, text in dates if text is not None}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from planner.capacity import CapacitySchedule
@@ -45,13 +45,6 @@ def local(moment: datetime, zone: str) -> datetime:
 def clock(moment: datetime, zone: str) -> str:
     """`Mon 23 Nov 20:05`, in the zone."""
     return local(moment, zone).strftime("%a %d %b %H:%M")
-
-
-def wire_utc(text: str, zone: str | None) -> datetime:
-    """A policy's date in UTC. One that says its offset needs no zone; else it is local to the zone, or UTC without."""
-    moment = datetime.fromisoformat(text)
-    placed = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone) if zone else UTC)
-    return placed.astimezone(UTC)
 
 
 def signed(delta: int) -> str:

@@ -12,12 +12,10 @@ from planner.errors import FCError, FCRefused
 from planner.fc.port import FunctionCompute
 from planner.outcome import Arrival
 from planner.plan import Plan
-from planner.provision import LiveDocument
+from planner.provision import EVALUATION_LAG, LiveDocument
 
 POLL = timedelta(seconds=5)
 """As Serverless Devs' fc3 component polls."""
-EVALUATION_LAG = timedelta(seconds=120)
-"""FC may take so long to evaluate a new document (live tests of fc-java-sdk wait no longer)."""
 TRANSIENT = ("an internal error has occurred", "resources are being replenished")
 """`currentError` texts that pass by themselves, as seen by devsapp/fc3; any other is FC's explanation."""
 

@@ -7,12 +7,14 @@ import sys
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from planner.base import FunctionRef
-from planner.config import CapacityConfig, Config, FunctionConfig, PriceConfig, TrackerConfig
+from planner.config import CapacityConfig, Config, ForecastConfig, FunctionConfig, PriceConfig, TrackerConfig
 from planner.errors import ConfigError
+from planner.forecast import FORECASTERS
 from planner.provision import MetricType
 from tests.config.conftest import MINIMAL
 
@@ -190,6 +192,45 @@ def test_what_is_allowed_but_worth_knowing_is_noted(load: Load) -> None:
         "functions[0] (f): history.file is null: give plan a --history",
         "functions[0] (f): capacity.evaluation_lag is shorter than the 120s that FC may take: steps may be late",
     )
+
+
+@pytest.mark.parametrize(
+    ("keys", "note"),
+    [
+        (
+            "forecast: {country: CN, forecaster: seasonal}",
+            "forecast.country acts in prophet only, and forecast.forecaster is seasonal",
+        ),
+        (
+            "capacity: {min_instances: 0}",
+            "capacity.min_instances is 0, but FC keeps 1 instance where a guard or the fallback acts",
+        ),
+        (
+            "history: {file: 'sample:text-moderation'}",
+            "history.file is sample:text-moderation: the bundled sample is planned, not your function",
+        ),
+        ("forecast: {country: CN, forecaster: prophet}", None),
+        ("capacity: {min_instances: 0}, guardrails: {enabled: false}", None),
+        ("history: {source: database, file: 'sample:text-moderation'}", None),
+    ],
+)
+def test_what_acts_otherwise_than_it_reads_is_noted(load: Load, keys: str, note: str | None) -> None:
+    sections = f"functions: [{{name: f, history: {{file: a.csv}}, {keys}}}]"
+    if "history:" in keys:
+        sections = f"functions: [{{name: f, {keys}}}]"
+    notes = load(f"version: 1\nfc: {{region: cn-hangzhou}}\n{sections}\n").notes()
+    assert notes == (() if note is None else (f"functions[0] (f): {note}",))
+
+
+def test_a_sample_beside_an_emulator_is_no_surprise(load: Load) -> None:
+    fc = "fc: {endpoint: '127.0.0.1:9090', protocol: http}"
+    config = load(f"version: 1\n{fc}\nfunctions: [{{name: f, history: {{file: 'sample:text-moderation'}}}}]\n")
+    assert config.notes() == ()
+
+
+def test_every_forecaster_that_there_is_can_be_named() -> None:
+    kind = ForecastConfig.model_fields["forecaster"].annotation
+    assert sorted(get_args(kind)) == sorted(FORECASTERS)
 
 
 def test_importing_the_configuration_stays_light() -> None:
