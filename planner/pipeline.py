@@ -55,8 +55,9 @@ Progress = Callable[[str], None]
 class Question:
     """What is to be planned, and what was read for it.
 
-    `instance_concurrency` is already settled (configured, or read from the function). `adopt`: the plan may replace
-    scheduled actions that a person made. `lacked` says in words what could not be read.
+    `endpoint` is the Function Compute that was read, `instance_concurrency` is already settled (configured, or read
+    from the function). `adopt`: the plan may replace scheduled actions that a person made. `lacked` says in words
+    what could not be read.
     """
 
     now: datetime
@@ -64,6 +65,7 @@ class Question:
     history: History
     live: LiveDocument
     instance_concurrency: int
+    endpoint: str = ""
     adopt: bool = False
     lacked: tuple[str, ...] = ()
 
@@ -100,6 +102,7 @@ def make_plan(settings: FunctionConfig, question: Question, progress: Progress =
         time_zone=settings.time_zone,
         created_at=now,
         valid_until=now + settings.plan.valid_for,
+        endpoint=question.endpoint,
         live=live,
         live_exists=question.live.exists,
         lacked=question.lacked,

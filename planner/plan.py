@@ -138,16 +138,18 @@ class Evidence:
 class Plan:
     """What was read, what is wanted, the ordered changes, the safety verdict and the cost.
 
-    Times are UTC. `time_zone` is for people. `lacked` says in words what could not be read (no endpoint: the plan is
-    made against an empty document). `live_exists` is False where FC held no config. `patterns` is the fallback that
-    takes over at `schedule.end` (empty: none), `recurring` one week of it as steps. `estimate` and `evidence` are
-    None in a plan that was not forecast (a release). `notes` are for the reviewer.
+    Times are UTC. `endpoint` is the Function Compute that was read (empty: none): no other takes the plan.
+    `time_zone` is for people. `lacked` says in words what could not be read (no endpoint: the plan is made against an
+    empty document). `live_exists` is False where FC held no config. `patterns` is the fallback that takes over at
+    `schedule.end` (empty: none), `recurring` one week of it as steps. `estimate` and `evidence` are None in a plan
+    that was not forecast (a release). `notes` are for the reviewer.
     """
 
     function: FunctionRef
     time_zone: str
     created_at: datetime
     valid_until: datetime
+    endpoint: str = ""
     live: ProvisionConfig
     live_exists: bool
     lacked: tuple[str, ...]

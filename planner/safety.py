@@ -70,7 +70,7 @@ def foreign_breaches(actions: Iterable[ScheduledAction]) -> Iterator[Breach]:
                 f"the scheduled action {action.name!r} was made by somebody else and is in effect within the horizon: "
                 "it and the plan's steps would silence each other"
             ),
-            remedy="Let the plan replace it with --adopt, or remove it in the console.",
+            remedy="Let the plan take it out with --adopt (`planner release` brings it back), or remove it by hand.",
         )
 
 

@@ -35,6 +35,7 @@ class Present:
     now: datetime
     valid_for: timedelta
     live: LiveDocument
+    endpoint: str = ""
 
 
 def holds_ours(document: ProvisionConfig) -> bool:
@@ -66,6 +67,7 @@ def rollback(earlier: Plan, present: Present, *, guards: GuardPolicy, safety: Sa
         earlier,
         created_at=now,
         valid_until=wanted.valid_until,
+        endpoint=present.endpoint,
         live=live,
         live_exists=present.live.exists,
         lacked=(),
@@ -130,6 +132,7 @@ def _handing_back(document: ProvisionConfig, present: Present, note: str) -> Pla
         time_zone=present.time_zone,
         created_at=now,
         valid_until=now + present.valid_for,
+        endpoint=present.endpoint,
         live=live.config,
         live_exists=live.exists,
         lacked=(),

@@ -23,6 +23,7 @@ class PlanFields(TypedDict, total=False):
     time_zone: str
     created_at: datetime
     valid_until: datetime
+    endpoint: str
     live: ProvisionConfig
     live_exists: bool
     lacked: tuple[str, ...]

@@ -154,6 +154,13 @@ def _carry_out(room: Room, plan: Plan, *, yes: bool, force: bool, wait: int, jso
             f"The plan is made for {plan.created_at:%Y-%m-%d %H:%M} UTC, which has not come yet; nothing was sent.",
             remedy="Plan again without --now; if that time has come, set this machine's clock.",
         )
+    address = room.config.fc.address or ""
+    if plan.endpoint != address:
+        raise StalePlan(
+            f"The plan was made against {plan.endpoint or 'no Function Compute'}, {room.config.path} names "
+            f"{address or 'none'}; nothing was sent.",
+            remedy="Plan again with this configuration, or apply with the one that the plan was made with.",
+        )
     if not yes:
         _ask(plan)
     began = room.clock.now()

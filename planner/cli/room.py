@@ -152,6 +152,7 @@ class Room:
             history=past,
             live=live,
             instance_concurrency=concurrency or 1,
+            endpoint=self.config.fc.address or "",
             adopt=adopt,
             lacked=tuple(lacked),
         )
@@ -166,6 +167,7 @@ class Room:
             now=self.clock.now(),
             valid_for=self.settings.plan.valid_for,
             live=self.live(),
+            endpoint=self.config.fc.address or "",
         )
 
     def _stored_history(self, now: datetime) -> History:

@@ -164,13 +164,14 @@ class Scene:
 @pytest.fixture
 def scene(emulated: Emulated, tmp_path: Path) -> Scene:
     """The old document lies in Function Compute, the plan wants another."""
-    plan = a_plan(floor_minute(datetime.now(UTC)) - timedelta(minutes=1), function=REF)
+    endpoint = f"127.0.0.1:{emulated.port}"
+    plan = a_plan(floor_minute(datetime.now(UTC)) - timedelta(minutes=1), function=REF, endpoint=endpoint)
     emulated.admin("DELETE", "/faults")
     emulated.fc.put_provision_config(REF, plan.live)
     emulated.puts()
     (tmp_path / "plan.json").write_text(plan_to_json(plan), encoding="utf-8")
     (tmp_path / "planner.yaml").write_text(
-        f"version: 1\nfc: {{endpoint: '127.0.0.1:{emulated.port}', protocol: http}}\nfunctions:\n- name: asr-gpu\n",
+        f"version: 1\nfc: {{endpoint: '{endpoint}', protocol: http}}\nfunctions:\n- name: asr-gpu\n",
         encoding="utf-8",
     )
     return Scene(folder=tmp_path, emulated=emulated, plan=plan)

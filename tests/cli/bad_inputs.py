@@ -152,9 +152,7 @@ HISTORY = {
     "a history of the future only": Bad(
         run="plan --dry-run --now 2026-11-20T00:00:00Z",
         files=_history(*GOOD),
-        message=(
-            "history.csv: nothing of the history was known at 2026-11-20T00:00:00Z"
-        ),
+        message=("history.csv: nothing of the history was known at 2026-11-20T00:00:00Z"),
         remedy="Choose a later time, or a history that starts earlier.",
     ),
 }

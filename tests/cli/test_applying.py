@@ -20,7 +20,7 @@ from planner.plancodec import plan_from_json, plan_to_json
 from planner.provision import MetricType, ProvisionConfig, ScheduledAction, TrackingPolicy
 from planner.store import Store
 from tests.builders import a_plan
-from tests.cli.conftest import FUNCTION, NAME, Planner, recent_history
+from tests.cli.conftest import FUNCTION, NAME, Planner, recent_history, write_config
 
 REF = FunctionRef(name=NAME)
 TEAM = TrackingPolicy(
@@ -127,9 +127,21 @@ class TestApply:
         assert (ran.code, puts(fc)) == (4, 0)
         assert "which has not come yet; nothing was sent." in ran.err
 
+    def test_a_plan_made_without_a_function_compute_is_not_applied_to_one(
+        self, planner: Planner, found: Path, fc: Running
+    ) -> None:
+        write_config(found, None)
+        planner("plan", "--dry-run", "--export", "out")
+        write_config(found, fc.endpoint)
+
+        ran = planner("apply", "out/plan.json", "--yes", "--force")
+
+        assert (ran.code, puts(fc)) == (4, 0)
+        assert f"made against no Function Compute, planner.yaml names {fc.endpoint}; nothing was sent." in ran.err
+
     def test_a_plan_that_is_too_old_is_stale(self, planner: Planner, found: Path, fc: Running) -> None:
         now = floor_minute(datetime.now(UTC)) - timedelta(hours=1)
-        (found / "old.json").write_text(plan_to_json(a_plan(now, function=REF)), encoding="utf-8")
+        (found / "old.json").write_text(plan_to_json(a_plan(now, function=REF, endpoint=fc.endpoint)), encoding="utf-8")
 
         ran = planner("apply", "old.json", "--yes")
 

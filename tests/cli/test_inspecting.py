@@ -13,6 +13,7 @@ import pytest
 from planner.apply import recover
 from planner.base import floor_minute
 from planner.clock import SystemClock
+from planner.config import load_config
 from planner.emulator import Running
 from planner.fc.sdk import Connection, connect
 from planner.outcome import LONGEST_APPLY
@@ -31,7 +32,8 @@ KILLED = f"me@{platform.node()} pid 4194303"
 
 def begun(site: Path, *, who: str = KILLED, ago: timedelta = SETTLED) -> Plan:
     """A plan against what was found by hand, and an apply of it that nobody ended."""
-    plan = a_plan(floor_minute(datetime.now(UTC)), function=REF, live=BY_HAND)
+    endpoint = load_config(site / "planner.yaml", environ={}).fc.address or ""
+    plan = a_plan(floor_minute(datetime.now(UTC)), function=REF, live=BY_HAND, endpoint=endpoint)
     with Store.open(f"sqlite:///{site / 'planner.db'}", migrate=True) as store:
         store.begin(plan, who=who, at=datetime.now(UTC) - ago)
     return plan

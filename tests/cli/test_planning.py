@@ -191,7 +191,8 @@ def test_init_writes_a_configuration_that_is_sound(planner: Planner, tmp_path: P
     assert planner("init").code == 0
     ran = planner("config", "check")
 
-    assert (ran.code, ran.out) == (0, "planner.yaml is sound: text-moderation:LATEST\n")
+    assert ran.code == 0
+    assert ran.out.startswith("planner.yaml is sound: text-moderation:LATEST\n")
     assert planner("init").code == 2
     assert planner("init", "--force").code == 0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hypothesis import given
+from hypothesis import given, settings
 
 from planner.diff import changes, describe
 from planner.plan import ChangeKind
@@ -61,6 +61,7 @@ def test_a_description_holds_all_that_a_policy_says_but_its_name() -> None:
 
 
 @given(cases())
+@settings(max_examples=40)
 def test_there_are_changes_exactly_where_the_digests_differ(case: Case) -> None:
     found = changes(case.live, case.document, {})
     assert bool(found) == (case.live.digest != case.document.digest)

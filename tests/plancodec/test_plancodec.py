@@ -155,7 +155,7 @@ def test_a_fault_is_named_with_its_path(edit: Callable[[Body], object], said: st
 def test_of_many_faults_the_first_three_are_shown_and_the_rest_counted() -> None:
     message = refusal(edited(lambda body: body.update(dict.fromkeys(body.keys() - {"format"}, 7))))
     assert message.count("is there") == 3
-    assert message.endswith("; and 14 more.")
+    assert message.endswith("; and 15 more.")
 
 
 def test_an_endless_value_is_not_repeated_in_full() -> None:
