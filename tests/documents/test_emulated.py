@@ -26,7 +26,7 @@ from tests.documents.given import Case
 from tests.documents.test_recurring_form import level
 
 HOUR = timedelta(hours=1)
-LAGS = (0, 45, 120)
+LAGS = (0, 120)
 SWITCHES = [
     pytest.param({"evaluation_lag_seconds": lag, "among": among, "past_at": past}, id=f"{lag}s-{among}-{past}")
     for lag, among, past in product(LAGS, ("last", "max"), ("fires", "ignored"))

@@ -34,7 +34,7 @@ lags = st.one_of(st.sampled_from((0, 120)), st.integers(0, 120))
 @pytest.mark.parametrize("look_back", ["window", "unbounded"])
 @pytest.mark.parametrize("among", ["last", "max"])
 @given(case=cases())
-@settings(max_examples=60)
+@settings(max_examples=50)
 def test_the_schedule_part_is_what_was_printed_and_only_more_within_five_minutes_after_a_step(
     case: Case, among: str, look_back: str
 ) -> None:
@@ -49,7 +49,7 @@ def test_the_schedule_part_is_what_was_printed_and_only_more_within_five_minutes
 
 @pytest.mark.parametrize(("among", "past_at"), READINGS)
 @given(case=cases(), late=moments, lag=lags)
-@settings(max_examples=100)
+@settings(max_examples=50)
 def test_from_any_put_to_the_horizon_fc_never_gives_less_than_was_printed(
     case: Case, among: str, past_at: str, late: float, lag: int
 ) -> None:

@@ -70,7 +70,7 @@ def renewals(draw: DrawFn, *, unchanged: bool = False) -> Renewal:
 
 @pytest.mark.parametrize(("among", "past_at"), READINGS)
 @given(case=renewals(), late=moments, lag=lags)
-@settings(max_examples=40)
+@settings(max_examples=30)
 def test_a_renewal_at_any_minute_leaves_no_moment_below_the_plan_that_holds_then(
     case: Renewal, among: str, past_at: str, late: float, lag: int
 ) -> None:
@@ -91,7 +91,7 @@ def test_a_renewal_at_any_minute_leaves_no_moment_below_the_plan_that_holds_then
 
 
 @given(renewals(unchanged=True))
-@settings(max_examples=100)
+@settings(max_examples=50)
 def test_a_renewal_with_the_same_steps_and_horizon_sends_the_same_scheduled_actions(case: Renewal) -> None:
     """But for the steps that are over; and trackers that hold steps change only by those that come and go."""
     old, new = case.old.document, case.new.document
@@ -107,7 +107,7 @@ def test_a_renewal_with_the_same_steps_and_horizon_sends_the_same_scheduled_acti
 
 
 @given(renewals())
-@settings(max_examples=60)
+@settings(max_examples=30)
 def test_a_step_that_both_plans_have_has_the_same_name_and_trigger_in_both_documents(case: Renewal) -> None:
     old = {action.name: action for action in case.old.document.scheduled_actions if action.name.startswith(STEP)}
     for action in case.new.document.scheduled_actions:
@@ -117,7 +117,7 @@ def test_a_step_that_both_plans_have_has_the_same_name_and_trigger_in_both_docum
 
 
 @given(cases())
-@settings(max_examples=60)
+@settings(max_examples=30)
 def test_compiling_against_ones_own_document_changes_nothing(case: Case) -> None:
     assert Case(wanted=case.wanted, live=case.document).document == case.document
 

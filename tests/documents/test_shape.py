@@ -17,7 +17,7 @@ from tests.documents.given import Case, cases
 _UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:00Z")
 _LOCAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:00")
 _EXPRESSION = re.compile(r"at\(\d{4}-\d\d-\d\dT\d\d:\d\d:00Z\)|cron\(0 \d{1,2} \d{1,2} \* \* (\*|MON-FRI|SAT,SUN)\)")
-many = settings(max_examples=60)
+many = settings(max_examples=30)
 
 
 @given(cases())
