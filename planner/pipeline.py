@@ -101,7 +101,7 @@ def make_plan(settings: FunctionConfig, question: Question, progress: Progress =
         function=settings.ref,
         time_zone=settings.time_zone,
         created_at=now,
-        valid_until=now + settings.plan.valid_for,
+        valid_until=_valid_until(settings, question),
         endpoint=question.endpoint,
         live=live,
         live_exists=question.live.exists,
@@ -164,8 +164,13 @@ def _wanted(settings: FunctionConfig, question: Question, decision: _Decision) -
         live_target=decision.choice.guard_target,
         always_allocate_cpu=cpu,
         always_allocate_gpu=gpu,
-        valid_until=question.now + settings.plan.valid_for,
+        valid_until=_valid_until(settings, question),
     )
+
+
+def _valid_until(settings: FunctionConfig, question: Question) -> datetime:
+    """A put after the horizon would find every step ended, so a plan is void well before it."""
+    return question.now + min(settings.plan.valid_for, question.horizon / 2)
 
 
 def _estimate(settings: FunctionConfig, question: Question, champion: Champion, document: ProvisionConfig) -> Estimate:

@@ -184,7 +184,7 @@ def _tracked(tracker: Tracker, number: int, state: _State, minute: int, reaction
     below = np.where(ratio < 1, state.below[number] + 1, np.where(active, 0, state.below[number]))
     state.above[number], state.below[number] = above, below
     out = np.maximum(there, np.ceil(state.warm * ratio - EPSILON).astype(np.int64))
-    reduced = there - np.floor(there * reaction.scale_in * (1 - ratio)).astype(np.int64)
+    reduced = there - np.floor(there * reaction.scale_in * (1 - ratio) + EPSILON).astype(np.int64)
     wanted = np.where(above >= reaction.hold, out, np.where(below >= 5 * reaction.hold, reduced, there))
     return np.where(active, np.clip(wanted, floor, ceiling), NONE)
 

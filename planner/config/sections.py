@@ -191,7 +191,9 @@ class PlanConfig(Section):
     """The plan itself."""
 
     valid_for: Annotated[
-        Duration, AfterValidator(between("1m", "1d")), Field(description="A plan older than this is not applied")
+        Duration,
+        AfterValidator(between("1m", "1d")),
+        Field(description="A plan older than this, or than half its horizon, is not applied"),
     ] = timedelta(minutes=15)
 
 

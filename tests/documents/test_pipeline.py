@@ -261,3 +261,8 @@ def test_a_plan_made_a_minute_later_keeps_the_names_of_the_steps_that_it_still_w
     for step, action in zip(again.schedule.steps[1:], dated[1:], strict=True):
         assert (step.at, step.instances) not in before or action.name in names
     assert dated[0].name == first.wanted.scheduled_actions[0].name
+
+
+def test_a_plan_is_void_by_the_middle_of_its_horizon_however_long_the_owner_lets_plans_live() -> None:
+    made = plan(function=a_function(plan={"valid_for": DAY}), horizon=HOUR)
+    assert made.valid_until == made.created_at + timedelta(minutes=30)
