@@ -32,7 +32,8 @@ setup-dev: $(VENV)/.dev ## create .venv with the planner and its development too
 demo: $(VENV)/.planner ## plan the bundled function, apply it to a local Function Compute, show where things are
 	@$(BIN)/planner demo demo
 
-test: $(VENV)/.dev ## run every test
+test: $(VENV)/.dev ## run every test (a PostgreSQL server is installed first where there is none)
+	$(BIN)/python -m tests.postgres
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(VENV)/.dev ## what has to be green before a change lands: style, types, import rules, tests, coverage
@@ -40,6 +41,7 @@ check: $(VENV)/.dev ## what has to be green before a change lands: style, types,
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m tests.postgres
 	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term
 
 fmt: $(VENV)/.dev ## format the code
