@@ -17,8 +17,11 @@ from tests.plancodec.strategies import plans, values
 ON_ONE_STORE = settings(
     max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
-# Half of these zones and days have a change of the clock within reach.
-instants = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.timezones())
+# Half of these zones and days have a change of the clock within reach. A local time that the change skips or repeats
+# never equals itself in another zone (PEP 495), so it can't be compared with what comes back.
+instants = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.timezones()).filter(
+    lambda moment: moment.replace(fold=0).utcoffset() == moment.replace(fold=1).utcoffset()
+)
 plain_text = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)
 outcomes = st.builds(
     Outcome,
