@@ -9,13 +9,12 @@ import numpy as np
 
 from planner.base import MINUTE
 from planner.forecast import Forecast
-from planner.forecasters.slots import typical_minutes
 from planner.plan import Cost, Estimate
 from planner.provision import ProvisionConfig
 from planner.reading import Among, schedule_values
 from planner.replay import Floats, replay_document
+from planner.risk import expected_load
 
-SEED = 7
 PATHS = (0.1, 0.3, 0.5, 0.7, 0.9)
 """Equally likely paths of the load: every slot at this quantile of its peak."""
 WEEK_MINUTES = 7 * 24 * 60
@@ -55,7 +54,7 @@ def estimate(
     forecast: Forecast, *, wanted: ProvisionConfig, live: ProvisionConfig, static_instances: int, scene: Scene
 ) -> Estimate:
     """Compare three documents on the forecast's load."""
-    load = expected_load(forecast, scene.start, scene.minutes)
+    load = expected_load(forecast, PATHS, start=scene.start, minutes=scene.minutes)
     static = ProvisionConfig(
         default_target=static_instances,
         always_allocate_cpu=wanted.always_allocate_cpu,
@@ -72,19 +71,6 @@ def estimate(
         recurring_daily_hours=round(last, 2),
         recurring_daily_hours_max=round(most, 2),
     )
-
-
-def expected_load(forecast: Forecast, start: datetime, minutes: int) -> Floats:
-    """The forecast as equally likely loads a minute; shape (paths, minutes).
-
-    The peaks of each path are turned into the mean minute that they come from, and arrivals drawn around it (Poisson,
-    seeded): a load that stood at its peak all the time would keep every guard busy and cost what never comes.
-    """
-    slot = int(forecast.slot / MINUTE)
-    ahead = int((start - forecast.start) / MINUTE)
-    paths = np.stack([typical_minutes(forecast.quantile(level), forecast.slot) for level in PATHS])
-    means = np.repeat(paths, slot, axis=1)[:, ahead : ahead + minutes]
-    return np.random.default_rng(SEED).poisson(means).astype(np.float64)
 
 
 def document_cost(config: ProvisionConfig, load: Floats, scene: Scene) -> Cost:

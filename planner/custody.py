@@ -16,10 +16,10 @@ from planner.errors import InputError
 from planner.fc.port import FunctionCompute
 from planner.outcome import LONGEST_APPLY, Outcome, OutcomeKind
 from planner.plan import Plan
-from planner.provision import ProvisionConfig, ScheduledAction
+from planner.provision import ProvisionConfig, ScheduledAction, holds_ours
 from planner.status import StillRuns
 from planner.store import Adoption, Attempt, Store
-from planner.undo import Present, holds_ours
+from planner.undo import Present
 
 SETTLED = timedelta(seconds=10)
 """After so long a put of a killed process has arrived, or never will."""

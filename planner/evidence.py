@@ -14,7 +14,7 @@ from planner.forecast import Champion, Forecast
 from planner.guardrails import FALLBACK, GUARD, HOLD, OWN
 from planner.history import History
 from planner.plan import Band, Evidence, Recent
-from planner.provision import MetricType, ProvisionConfig, ScheduledAction
+from planner.provision import MetricType, ProvisionConfig, ScheduledAction, holds_ours
 from planner.risk import Choice
 
 SHOWN_LEVELS = (0.05, 0.5, 0.9, 0.99)
@@ -85,8 +85,7 @@ def notes(live: ProvisionConfig, document: ProvisionConfig, adopted: tuple[Sched
         if not policy.ours
     ]
     # A default beside policies of ours is our own hand-over target.
-    ours = any(a.ours for a in live.scheduled_actions) or any(p.ours for p in live.tracking_policies)
-    if not ours and live.default_target and live.default_target != document.default_target:
+    if not holds_ours(live) and live.default_target and live.default_target != document.default_target:
         said.append(
             f"the default target {live.default_target} is recorded and comes back with `planner release`; "
             "FC ignores it while a policy is in effect"

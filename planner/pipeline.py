@@ -46,7 +46,7 @@ from planner.undo import steps_of
 RECURRING_STEPS = 16
 RECURRING_LEVEL = 0.95
 """The fallback runs unattended, so it takes less risk than the dated steps may."""
-HOUR, WEEK_BACK = timedelta(hours=1), timedelta(days=7)
+HOUR = timedelta(hours=1)
 
 Progress = Callable[[str], None]
 
@@ -179,7 +179,7 @@ def _estimate(settings: FunctionConfig, question: Question, champion: Champion, 
         champion.forecast,
         wanted=document,
         live=question.live.config,
-        static_instances=_observed(question.history, WEEK_BACK, sizing),
+        static_instances=_observed(question.history, WEEK, sizing),
         scene=Scene(
             start=question.now,
             end=question.end,

@@ -137,6 +137,13 @@ class LiveDocument:
     current_error: str = ""
 
 
+def holds_ours(document: ProvisionConfig) -> bool:
+    """Whether a document has a policy of ours; one that was released has none."""
+    return any(action.ours for action in document.scheduled_actions) or any(
+        policy.ours for policy in document.tracking_policies
+    )
+
+
 def canonical_json(value: object) -> str:
     """Compact JSON with sorted keys: the form whose digest is taken."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

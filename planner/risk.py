@@ -80,7 +80,7 @@ def choose(history: History, champion: Champion, rules: RiskRules) -> Choice:
     if days:
         loads = np.stack([minute_load(history, day.origin, DAY) for day in days])
     else:
-        loads = _expected_load(champion.forecast)
+        loads = expected_load(champion.forecast, (0.5,), start=champion.forecast.start, minutes=DAY)
     coming = Backtest(origin=champion.forecast.start, forecast=champion.forecast)
     result = replay_pairs(days or [coming], loads, rules)
     shape = (len(loads), *share.shape)
@@ -156,11 +156,18 @@ def _nearest(guard: float | None) -> int:
     return min(range(1, len(GUARDS)), key=lambda row: abs((GUARDS[row] or 0.0) - guard))
 
 
-def _expected_load(forecast: Forecast) -> Floats:
-    """A likely load of the coming day; shape (1, DAY). Only costs are compared on it."""
-    means = np.repeat(typical_minutes(forecast.quantile(0.5), forecast.slot), int(forecast.slot / MINUTE))[:DAY]
-    means = np.pad(means, (0, DAY - len(means)), mode="edge")
-    return np.random.default_rng(SEED).poisson(means).astype(np.float64)[None, :]
+def expected_load(forecast: Forecast, levels: Sequence[float], *, start: datetime, minutes: int) -> Floats:
+    """The forecast as one likely load a minute for each level; shape (levels, minutes); its last slot holds on.
+
+    The peaks of each path are turned into the mean minute that they come from, and arrivals drawn around it (Poisson,
+    seeded): a load that stood at its peak all the time would keep every guard busy and cost what never comes.
+    """
+    slot = int(forecast.slot / MINUTE)
+    ahead = int((start - forecast.start) / MINUTE)
+    paths = np.stack([typical_minutes(forecast.quantile(level), forecast.slot) for level in levels])
+    means = np.repeat(paths, slot, axis=1)[:, ahead : ahead + minutes]
+    means = np.pad(means, ((0, 0), (0, minutes - means.shape[1])), mode="edge")
+    return np.random.default_rng(SEED).poisson(means).astype(np.float64)
 
 
 def _schedules(forecast: Forecast, origin: datetime, rules: RiskRules) -> Minutes:

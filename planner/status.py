@@ -10,9 +10,8 @@ from planner.base import FunctionRef, iso
 from planner.fc.compare import difference
 from planner.outcome import LONGEST_APPLY
 from planner.plan import Plan
-from planner.provision import LiveDocument
+from planner.provision import LiveDocument, holds_ours
 from planner.store import Attempt, Store
-from planner.undo import holds_ours
 
 StillRuns = Callable[[str, datetime, datetime], bool | None]
 """Whether the process that called itself so at the first instant is alive at the second; None: that can't be known."""

@@ -38,13 +38,6 @@ class Present:
     endpoint: str = ""
 
 
-def holds_ours(document: ProvisionConfig) -> bool:
-    """Whether a document has a policy of ours; one that was released has none."""
-    return any(action.ours for action in document.scheduled_actions) or any(
-        policy.ours for policy in document.tracking_policies
-    )
-
-
 def rollback(earlier: Plan, present: Present, *, guards: GuardPolicy, safety: SafetyRules) -> Plan:
     """The earlier plan's steps, dated anew from now on, its live guard and its recurring form."""
     now = floor_minute(utc(present.now))

@@ -116,12 +116,13 @@ def release(  # noqa: PLR0917  # as above
 
 def _earlier(config: Path, function: str | None, to: int | None) -> tuple[Room, Plan]:
     """The plan to go back to: the one named, or the newest applied one that left another document than the last."""
-    from planner import custody, undo  # noqa: PLC0415  # as above
+    from planner import custody  # noqa: PLC0415  # as above
     from planner.cli.lookup import open_with_plan  # noqa: PLC0415  # as above
+    from planner.provision import holds_ours  # noqa: PLC0415  # as above
 
     if to is not None:
         room, named = open_with_plan(config, function, str(to))
-        if not undo.holds_ours(named.wanted):
+        if not holds_ours(named.wanted):
             raise InputError(
                 f"Plan {to} is a release: it has no schedule to go back to",
                 remedy=f"`planner release {named.function}` releases the function again.",

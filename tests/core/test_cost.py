@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from planner.base import MINUTE
-from planner.cost import PATHS, Prices, Scene, document_cost, estimate, expected_load
+from planner.cost import PATHS, Prices, Scene, document_cost, estimate
 from planner.forecast import LEVELS, Forecast
 from planner.provision import ProvisionConfig, ScheduledAction
+from planner.risk import expected_load
 from tests.builders import NOON
 
 HOUR = timedelta(hours=1)
@@ -65,15 +66,17 @@ def test_more_instances_never_cost_less_nor_leave_more_cold() -> None:
 
 
 def test_the_expected_load_begins_within_a_slot_and_has_one_path_a_level() -> None:
-    load = expected_load(a_forecast(1, 2, 3), NOON + 10 * MINUTE, 30)
+    load = expected_load(a_forecast(1, 2, 3), PATHS, start=NOON + 10 * MINUTE, minutes=30)
     assert load.shape == (len(PATHS), 30)
 
 
 def test_the_expected_load_peaks_as_high_as_the_forecast_says_and_lies_below_it_in_between() -> None:
     peaks = 40.0
-    load = expected_load(a_forecast(*[peaks] * 96), NOON, 24 * 60)
+    load = expected_load(a_forecast(*[peaks] * 96), PATHS, start=NOON, minutes=24 * 60)
     # By the worked number of the formula: a peak of 54.7 in 15 minutes comes from a mean minute of 40.
-    assert expected_load(a_forecast(*[54.7] * 96), NOON, 24 * 60).mean() == pytest.approx(40, abs=0.5)
+    assert expected_load(a_forecast(*[54.7] * 96), PATHS, start=NOON, minutes=24 * 60).mean() == pytest.approx(
+        40, abs=0.5
+    )
     highest = load.reshape(len(PATHS), -1, 15).max(axis=2)
     # The formula is a bound on the highest of 15 draws, so they stay a little below it.
     assert 0.92 * peaks < highest.mean() < peaks

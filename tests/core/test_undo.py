@@ -14,9 +14,9 @@ from planner.base import MINUTE
 from planner.capacity import DayPattern
 from planner.guardrails import GuardPolicy
 from planner.plan import Plan, Rule
-from planner.provision import LiveDocument, ProvisionConfig, ScheduledAction
+from planner.provision import LiveDocument, ProvisionConfig, ScheduledAction, holds_ours
 from planner.safety import SafetyRules
-from planner.undo import Present, holds_ours, release, release_to_zero, rollback, steps_of
+from planner.undo import Present, release, release_to_zero, rollback, steps_of
 from tests.builders import FUNCTION, NOON, a_config, a_plan, a_schedule, a_tracker, an_action
 from tests.documents.given import Case, cases, printed, schedules
 from tests.documents.moments import turning_points
