@@ -33,6 +33,8 @@ class Peaks:
     per_day: int
     straddled: bool
     """Some intervals lie across a border of slots, so that a slot may hold what was known only after its end."""
+    relabelled: tuple[tuple[int, int], ...] = ()
+    """Days, counted from 1970-01-01, that the calendar takes for another weekday: (day, weekday)."""
 
     def at(self, slots: Ints) -> Floats:
         """Look up these slots, counted from the first; NaN outside what is held."""
@@ -40,8 +42,12 @@ class Peaks:
         return np.where(held, self.values[np.where(held, slots, 0)], np.nan)
 
     def weekday(self, slots: Ints) -> Ints:
-        """0 is Monday; 1970-01-01 was a Thursday."""
-        return ((slots + self.first) // self.per_day + 3) % 7
+        """0 is Monday; 1970-01-01 was a Thursday. A relabelled day has the weekday that it is taken for."""
+        days = (slots + self.first) // self.per_day
+        found = (days + 3) % 7
+        for day, weekday in self.relabelled:
+            found[days == day] = weekday
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -61,10 +61,10 @@ def typical_minutes(peaks: Floats, slot: timedelta) -> Floats:
     return np.asarray(((np.sqrt(reach**2 + 4 * peaks) - reach) / 2) ** 2)
 
 
-def slot_peaks(history: History, slot: timedelta, zone: str) -> Peaks:
-    """Slot maxima of the newest eight weeks; a slot of which less than half was seen is unknown."""
+def slot_peaks(history: History, slot: timedelta, zone: str, *, days: int = MAX_DAYS) -> Peaks:
+    """Slot maxima of the newest `days`; a slot of which less than half was seen is unknown."""
     index = pd.DatetimeIndex(history.series.index)
-    newest = int(index.searchsorted(index[-1] - MAX_DAYS * DAY))
+    newest = int(index.searchsorted(index[-1] - days * DAY))
     index = index[newest:]
     values: Floats = np.asarray(history.series.to_numpy()[newest:], dtype=np.float64)
     if history.statistic is Statistic.MEAN:
