@@ -100,9 +100,9 @@ def replay_pairs(days: Sequence[Backtest], loads: Floats, rules: RiskRules) -> R
     schedules = np.stack([_schedules(day.forecast, day.origin, rules) for day in days])
     shape = (len(days), len(LEVELS), len(guards), DAY)
     target = np.broadcast_to(np.array([guard or 1.0 for guard in guards]), shape[:3]).reshape(-1, 1)
-    active = np.broadcast_to(np.array([guard is not None for guard in guards]), shape[:3]).reshape(-1, 1)
+    window = np.broadcast_to(np.array([int(guard is not None) for guard in guards]), shape[:3]).reshape(-1, 1)
     tracker = Tracker(
-        target=target, floor=np.array([[max(sizing.floor, 1)]]), ceiling=np.array([[sizing.ceiling]]), active=active
+        target=target, floor=np.array([[max(sizing.floor, 1)]]), ceiling=np.array([[sizing.ceiling]]), window=window
     )
     return simulate(
         np.broadcast_to(schedules[:, :, None], shape).reshape(-1, DAY),

@@ -20,7 +20,7 @@ def run(
 ) -> Replay:
     return simulate(
         np.array([schedule]), trackers, np.array([load], dtype=float),
-        default=default, instance_concurrency=at_once, lead=lead,
+        default=default, instance_concurrency=at_once, lead=lead, keep_target=True,
     )  # fmt: skip
 
 
@@ -29,7 +29,7 @@ def a_tracker(target: float = 0.5, floor: int = 1, ceiling: int = 50, active: bo
         target=np.array([[target]]),
         floor=np.array([[floor]]),
         ceiling=np.array([[ceiling]]),
-        active=np.array([[active]]),
+        window=np.array([[int(active)]]),
     )
 
 
@@ -74,7 +74,7 @@ def test_a_tracker_scales_in_after_fifteen_minutes_and_holds_up_a_scheduled_step
 def test_a_tracker_whose_metric_is_not_the_load_counts_with_its_floor(metric: MetricType) -> None:
     policy = TrackingPolicy(name="x", metric_type=metric, metric_target=0.1, min_capacity=3, max_capacity=30)
     document = ProvisionConfig(default_target=9, tracking_policies=(policy,))
-    found = replay_document(document, NOON, np.full((1, 30), 50.0), instance_concurrency=1, lead=0)
+    found = replay_document(document, NOON, np.full((1, 30), 50.0), instance_concurrency=1, lead=0, keep_target=True)
     assert set(found.target[0].tolist()) == {3}
 
 
@@ -104,8 +104,8 @@ def test_load_is_served_or_cold_and_a_tracker_only_raises(
 def test_many_cases_side_by_side_are_the_same_as_one_by_one(load: Figures, lead: int) -> None:
     loads = np.array([load, load[::-1]], dtype=float)
     schedule = np.array([[2] * 20 + [5] * 20])
-    both = simulate(schedule, [a_tracker()], loads, lead=lead)
+    both = simulate(schedule, [a_tracker()], loads, lead=lead, keep_target=True)
     for case in range(2):
-        alone = simulate(schedule, [a_tracker()], loads[case : case + 1], lead=lead)
+        alone = simulate(schedule, [a_tracker()], loads[case : case + 1], lead=lead, keep_target=True)
         assert alone.cold[0] == both.cold[case]
         assert alone.target[0].tolist() == both.target[case].tolist()

@@ -103,7 +103,13 @@ def lived(document: ProvisionConfig, load: list[int], among: Among, lead: int) -
 
 def replayed(document: ProvisionConfig, load: list[int], among: Among, lead: int) -> list[int]:
     found = replay_document(
-        document, NOON, np.array([load], dtype=float), instance_concurrency=AT_ONCE, lead=lead, among=among
+        document,
+        NOON,
+        np.array([load], dtype=float),
+        instance_concurrency=AT_ONCE,
+        lead=lead,
+        among=among,
+        keep_target=True,
     )
     return [int(target) for target in found.target[0]]
 
