@@ -14,6 +14,7 @@ from planner.base import utc
 from planner.errors import HistoryError, InputError
 from planner.forecasters import recent
 from planner.forecasters.base import LEVELS, Family, Outlook, Peaks
+from planner.forecasters.keeping import NO_FITS, Fits
 from planner.forecasters.lastweek import LastWeek
 from planner.forecasters.prophet import FitError, ProphetFamily
 from planner.forecasters.seasonal import Seasonal
@@ -141,11 +142,13 @@ def forecast(
     horizon: timedelta,
     settings: ForecastSettings,
     progress: Callable[[str], None] | None = None,
+    fits: Fits = NO_FITS,
 ) -> Champion:
     """Forecast the slot peaks from the slot that contains `now`, by the forecaster that did best on the own past.
 
     Each forecaster is tried from the same time of day on earlier days, with the same delay of its data. Raises
-    InputError for a forecaster that doesn't exist, HistoryError for a history that it can't work from.
+    InputError for a forecaster that doesn't exist, HistoryError for a history that it can't work from. `fits` are kept
+    from earlier forecasts; they save time and change nothing.
     """
     if settings.forecaster not in FORECASTERS:
         message = f"there is no forecaster {settings.forecaster!r}"
@@ -155,7 +158,7 @@ def forecast(
     problem = _pose(history.until(now), utc(now), horizon, settings)
     if settings.forecaster == recent.NAME:
         return _last_resort(problem, (), "it is pinned")
-    trials, excuses = _try_all(problem, settings, progress or (lambda _: None))
+    trials, excuses = _try_all(problem, settings, progress or (lambda _: None), fits)
     scores = tuple(sorted(_scores(problem, trials, excuses), key=lambda s: s.forecaster))
     if settings.forecaster in trials:
         return _champion(problem, trials[settings.forecaster], settings.forecaster, scores, "it is pinned")
@@ -193,10 +196,11 @@ def _pose(history: History, now: datetime, horizon: timedelta, settings: Forecas
 
 
 def _try_all(
-    problem: _Problem, settings: ForecastSettings, progress: Callable[[str], None]
+    problem: _Problem, settings: ForecastSettings, progress: Callable[[str], None], fits: Fits
 ) -> tuple[dict[str, Trial], dict[str, str]]:
     """Every family that was asked for, on trial, and the excuses of those that can't take part."""
-    families: tuple[Family, ...] = (LastWeek(), Seasonal(), ProphetFamily(country=settings.country, seed=settings.seed))
+    prophet = ProphetFamily(country=settings.country, seed=settings.seed, fits=fits)
+    families: tuple[Family, ...] = (LastWeek(), Seasonal(), prophet)
     wanted = {AUTO: {f.name for f in families}, MEAN: set(MEAN_OF)}.get(settings.forecaster, {settings.forecaster})
     trials: dict[str, Trial] = {}
     excuses: dict[str, str] = {}

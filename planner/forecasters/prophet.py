@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,13 +15,18 @@ import pandas as pd
 
 from planner.errors import PlannerError
 from planner.forecasters.base import SATURDAY, Centre, Floats, Ints, Outlook, Peaks
+from planner.forecasters.keeping import Fits, learnt
 from planner.forecasters.level import Shift, move
 
 if TYPE_CHECKING:
     from prophet import Prophet
 
-FITS = 5
-"""Fits on the past. Each serves the days up to the next one, as a kept fit would."""
+SERVES_DAYS = 3
+"""Days that a fit on the past serves: from a midnight of the wall clock whose day this divides up to the next such one.
+So the fit doesn't depend on when it is asked for, and tomorrow's plan finds it again."""
+MATURE_DAYS = 14
+"""With as much before midnight the coming days are forecast from there, and the day's later plans find that fit again;
+a younger history needs its newest hours."""
 FIT_DAYS = 28
 SAMPLES = 200
 UNEVEN = 3.0
@@ -41,6 +47,7 @@ class ProphetFamily:
 
     country: str | None
     seed: int
+    fits: Fits
 
     @property
     def name(self) -> str:
@@ -54,25 +61,74 @@ class ProphetFamily:
 
     def centres(self, peaks: Peaks, outlooks: Sequence[Outlook]) -> list[Centre]:
         """One centre an outlook, fewer where a fit on older days fails."""
-        every = max(-(-(len(outlooks) - 1) // FITS), 1)
-        groups = [outlooks[:1], *(outlooks[i : i + every] for i in range(1, len(outlooks), every))]
         found: list[Centre] = []
-        with _quiet(self.seed):
-            for group in groups:
-                try:
-                    model = _fit(peaks, min(o.known for o in group), self.country)
-                except FitError:
-                    if not found:
-                        raise
-                    break
-                found += [_predict(model, peaks, o) for o in group]
+        for group in _groups(peaks, outlooks):
+            try:
+                roots = self._learnt(peaks, group)
+            except FitError:
+                if not found:
+                    raise
+                break
+            found += [_centre(peaks, outlook, roots, group.known - peaks.per_day) for outlook in group.outlooks]
         return found
 
+    def _learnt(self, peaks: Peaks, group: _Group) -> Floats:
+        """Roots at the quantiles 0.1, 0.5 and 0.9 of the day before the fit and of the days that it serves."""
+        seen = np.arange(max(group.known - FIT_DAYS * peaks.per_day, 0), group.known)
+        told = np.arange(group.known - peaks.per_day, group.known + group.ahead)
 
-def _fit(peaks: Peaks, known: int, country: str | None) -> Prophet:
+        def make() -> Floats:
+            with _quiet(self.seed):
+                return _sample(_fit(peaks, seen, self.country), peaks, seen, told)
+
+        first = int(seen[0]) + peaks.first if seen.size else 0
+        return learnt(
+            self.fits,
+            make,
+            family=self.name,
+            settings=(self.country, self.seed, peaks.per_day, first, told.size),
+            seen=(peaks.values[seen], peaks.weekday(seen), peaks.weekday(told)),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Group:
+    """Outlooks that one fit serves: what it knows (slots before `known`), and how many slots ahead it must tell."""
+
+    known: int
+    ahead: int
+    outlooks: Sequence[Outlook]
+
+
+def _groups(peaks: Peaks, outlooks: Sequence[Outlook]) -> Iterator[_Group]:
+    newest, past = outlooks[0], outlooks[1:]
+    midnight = _midnight(peaks, newest.known, 1)
+    mature = midnight >= MATURE_DAYS * peaks.per_day
+    earliest = _midnight(peaks, 3 * peaks.per_day - 1, 1)
+    if mature:
+        past = [o for o in past if o.known >= earliest]
+    yield _group(peaks, midnight if mature else newest.known, outlooks[:1], days=1)
+    for fitted, served in groupby(past, key=lambda o: max(_midnight(peaks, o.known, SERVES_DAYS), earliest)):
+        group = list(served)
+        yield _group(peaks, fitted if mature else group[-1].known, group, days=SERVES_DAYS)
+
+
+def _midnight(peaks: Peaks, slot: int, days: int) -> int:
+    """The newest midnight up to `slot` of a day whose number `days` divides."""
+    length = days * peaks.per_day
+    return (slot + peaks.first) // length * length - peaks.first
+
+
+def _group(peaks: Peaks, known: int, outlooks: Sequence[Outlook], *, days: int) -> _Group:
+    """Whole weeks ahead, so that neither the hour nor a delay of the data makes it another fit."""
+    week = 7 * peaks.per_day
+    ahead = days * peaks.per_day + max(int(o.targets.max()) + 1 - o.known for o in outlooks)
+    return _Group(known=known, ahead=-(-ahead // week) * week, outlooks=outlooks)
+
+
+def _fit(peaks: Peaks, slots: Ints, country: str | None) -> Prophet:
     from prophet import Prophet  # noqa: PLC0415  # costs more than a second, and only who asks for it should pay
 
-    slots = np.arange(max(known - FIT_DAYS * peaks.per_day, 0), known)
     frame = _frame(peaks, slots).assign(y=np.log1p(peaks.at(slots))).dropna()
     long = frame["ds"].max() - frame["ds"].min() >= pd.Timedelta(days=13)
     model = Prophet(
@@ -99,17 +155,24 @@ def _fit(peaks: Peaks, known: int, country: str | None) -> Prophet:
         raise FitError(f"Prophet could not be fitted: {message}", remedy=remedy) from error
 
 
-def _predict(model: Prophet, peaks: Peaks, outlook: Outlook) -> Centre:
-    recent = np.arange(outlook.known - peaks.per_day, outlook.known)
-    samples = model.predictive_samples(_frame(peaks, np.concatenate([recent, outlook.targets])))["yhat"]
-    most = LARGEST_LEAP * float(np.nanmax(peaks.values[: outlook.known]))
+def _sample(model: Prophet, peaks: Peaks, seen: Ints, told: Ints) -> Floats:
+    """Roots of the slots `told` at the quantiles 0.1, 0.5 and 0.9, shape (3, slots)."""
+    samples = model.predictive_samples(_frame(peaks, told))["yhat"]
+    most = LARGEST_LEAP * float(np.nanmax(peaks.values[seen]))
     roots: Floats = np.sqrt(np.expm1(np.clip(samples, 0, np.log1p(most))))
-    low, middle, high = np.quantile(roots, (0.1, 0.5, 0.9), axis=1)
-    expected, wanted = middle[: recent.size], middle[recent.size :]
+    return np.asarray(np.quantile(roots, (0.1, 0.5, 0.9), axis=1))
+
+
+def _centre(peaks: Peaks, outlook: Outlook, roots: Floats, begin: int) -> Centre:
+    """What a fit says of an outlook, moved to the level of the last hours; `roots` begin at the slot `begin`."""
+    recent = np.arange(outlook.known - peaks.per_day, outlook.known)
+    low, middle, high = roots[:, outlook.targets - begin]
+    expected = roots[1, recent - begin]
     ahead = (outlook.targets - outlook.known + 1) * 24 / peaks.per_day
-    moved = move(SHIFT, wanted, ahead, np.sqrt(peaks.at(recent)), expected)
-    width = (high - low)[recent.size :]
+    moved = move(SHIFT, middle, ahead, np.sqrt(peaks.at(recent)), expected)
+    width = high - low
     usual = float(np.median(width[: peaks.per_day])) or 1.0
+    most = LARGEST_LEAP * float(np.nanmax(peaks.values[: outlook.known]))
     return Centre(roots=np.minimum(moved, np.sqrt(most)), width=np.clip(width / usual, 1 / UNEVEN, UNEVEN))
 
 

@@ -15,7 +15,7 @@ def test_pinned_prophet_forecasts_a_tide() -> None:
     champion = asked(a_history(a_tide(15)), "prophet")
     truth = a_tide(16)[-96:]
     assert champion.forecast.forecaster == "prophet"
-    assert len(champion.backtests) == 13
+    assert len(champion.backtests) == 12  # of 14 past days the first two teach it nothing
     assert np.corrcoef(champion.forecast.quantile(0.5), truth)[0, 1] > 0.8
     assert np.mean(truth <= champion.forecast.quantile(0.95)) > 0.85
 
