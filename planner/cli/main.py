@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from planner import __version__
-from planner.cli import applying, inspecting, planning, setting_up
+from planner.cli import applying, backtesting, inspecting, planning, setting_up
 from planner.cli.output import fail, report
 from planner.errors import PlannerError
 
@@ -31,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for register in (planning.register, applying.register, inspecting.register, setting_up.register):
+for register in (planning.register, backtesting.register, applying.register, inspecting.register, setting_up.register):
     register(app)
 
 

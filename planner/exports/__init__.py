@@ -5,7 +5,7 @@ What every file holds and for whom: docs/exports.md. The renderables of the comm
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from planner.errors import InputError
@@ -22,7 +22,7 @@ from planner.exports import (
 )
 from planner.plan import Plan
 
-__all__ = ["FILES", "export"]
+__all__ = ["FILES", "export", "write"]
 
 _RENDERERS: dict[str, Callable[[Plan], str | bytes]] = {
     provision_config.NAME: provision_config.render,
@@ -45,13 +45,21 @@ def export(plan: Plan, folder: Path) -> tuple[Path, ...]:
 
     Each file is complete or absent at any moment. Raises InputError when the folder can't be written.
     """
+    return write(folder, ((name, render(plan)) for name, render in _RENDERERS.items()), option="--export")
+
+
+def write(folder: Path, files: Iterable[tuple[str, str | bytes]], *, option: str) -> tuple[Path, ...]:
+    """Write each (name, content); each file is complete or absent at any moment. `option` named the folder.
+
+    Raises InputError when the folder can't be written.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return tuple(_write(folder / name, render(plan)) for name, render in _RENDERERS.items())
+        return tuple(_write(folder / name, content) for name, content in files)
     except OSError as error:
         raise InputError(
             f"the export can't be written to {folder}: {error.strerror}",
-            remedy="Give --export a folder that you may write to, with room for about 1 MB.",
+            remedy=f"Give {option} a folder that you may write to, with room for about 1 MB.",
         ) from error
 
 

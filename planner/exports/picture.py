@@ -23,7 +23,7 @@ LEGEND = 0.042
 """Height of the strip between the header and the panel."""
 TITLE_SIZE, SMALL_SIZE = 18, 11.5
 LINES, LINE_LENGTH = 24, 150
-_STYLE: dict[str, object] = {
+STYLE: dict[str, object] = {
     "font.size": 11,
     "axes.edgecolor": "#9aa0a6",
     "axes.labelcolor": "#5f6368",
@@ -44,7 +44,7 @@ def render(plan: Plan) -> bytes:
     # A person's matplotlibrc must not change what is exported.
     with mpl.rc_context():
         mpl.rcdefaults()
-        mpl.rcParams.update(_STYLE)  # type: ignore[arg-type]  # its keys are a list of literals
+        mpl.rcParams.update(STYLE)  # type: ignore[arg-type]  # its keys are a list of literals
         figure = Figure(figsize=INCHES, dpi=DPI, facecolor="white")
         FigureCanvasAgg(figure)
         _draw(figure, plan)
@@ -82,7 +82,7 @@ def _header(figure: Figure, plan: Plan) -> float:
         va="center",
         bbox=badge,
     )
-    title = _wrapped(words.headline(plan), TITLE_SIZE, 0.82 if plan.safe else 0.74, weight="bold")
+    title = wrapped(words.headline(plan), TITLE_SIZE, 0.82 if plan.safe else 0.74, weight="bold")
     figure.text(LEFT, TOP, "\n".join(title), size=TITLE_SIZE, weight="bold", va="top", linespacing=1.25)
     height = TOP - 0.036 * len(title) - 0.008
     for line in _breaches(plan):
@@ -121,11 +121,11 @@ def _breaches(plan: Plan) -> list[str]:
     if plan.safe:
         return []
     text = "  ·  ".join(f"{breach.rule.replace('_', ' ')}: {breach.detail}" for breach in plan.breaches)
-    lines = _wrapped(text, SMALL_SIZE, RIGHT - LEFT)
+    lines = wrapped(text, SMALL_SIZE, RIGHT - LEFT)
     return lines if len(lines) <= 2 else [lines[0], f"{lines[1]} …"]
 
 
-def _wrapped(text: str, size: float, share: float, weight: str = "normal") -> list[str]:
+def wrapped(text: str, size: float, share: float, weight: str = "normal") -> list[str]:
     """The text in lines no wider than `share` of the figure, measured with the font that draws it."""
     from matplotlib.font_manager import FontProperties  # noqa: PLC0415
     from matplotlib.textpath import TextPath  # noqa: PLC0415

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -16,6 +17,9 @@ from rich.text import Text
 
 from planner.exports import words
 from planner.plan import Change, ChangeKind, Estimate, Plan
+
+if TYPE_CHECKING:
+    from planner.exports.backtest_words import Report
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 DAY_CELLS = 72
@@ -60,6 +64,27 @@ def diff_view(changes: Sequence[Change]) -> RenderableType:
         members = tuple(group)
         lines += [Text(_PART.get(part, (part, part))[len(members) > 1], style="bold"), _change_rows(members)]
     return Group(*lines)
+
+
+def backtest_view(report: Report) -> RenderableType:
+    """A backtest on a terminal: the verdict, every policy, what would have been saved, how it was judged."""
+    from planner.backtest import OURS  # noqa: PLC0415  # brings the whole pipeline, which `planner diff` needs not
+    from planner.exports import backtest_words  # noqa: PLC0415  # as above
+
+    table = _table("policy", *(f"{head}:" for head in backtest_words.HEADS[1:]))
+    for row in backtest_words.rows(report):
+        table.add_row(*row, style="bold" if row[0] == OURS else "dim" if row[0] == backtest_words.REFERENCE else "")
+    remarks = [*backtest_words.savings(report), *report.remarks]
+    return Group(
+        Text(backtest_words.headline(report), style="bold"),
+        Text(),
+        table,
+        Text(),
+        *(_bullet(text) for text in remarks),
+        Text(),
+        Text(backtest_words.CAPTION.format(month=backtest_words.MONTH), style="dim"),
+        Text(backtest_words.grounds(report), style="dim"),
+    )
 
 
 def _title(plan: Plan) -> Text:

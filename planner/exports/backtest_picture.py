@@ -1,0 +1,56 @@
+"""`backtest.png`: cold share against hours for every policy, the last judged days, and the bill of a month.
+
+Drawn as `plan.png` is: matplotlib's own defaults, its bundled font, no time stamp, the colours of Okabe and Ito.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+from planner.exports.backtest_words import Report, grounds, headline, savings
+from planner.exports.picture import DPI, INCHES, LEFT, RIGHT, SMALL_SIZE, STYLE, TITLE_SIZE, TOP, wrapped
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+NAME = "backtest.png"
+
+
+def render(report: Report) -> bytes:
+    """A PNG of 1600 x 900."""
+    import matplotlib as mpl  # noqa: PLC0415  # a third of a second that only this export needs
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(STYLE)  # type: ignore[arg-type]  # its keys are a list of literals
+        figure = Figure(figsize=INCHES, dpi=DPI, facecolor="white")
+        FigureCanvasAgg(figure)
+        _draw(figure, report)
+        image = io.BytesIO()
+        figure.savefig(image, format="png", dpi=DPI, metadata={"Software": None})
+    return image.getvalue()
+
+
+def _draw(figure: Figure, report: Report) -> None:
+    from planner.exports import backtest_panels  # noqa: PLC0415  # imports matplotlib
+
+    top = _header(figure, report)
+    height = top - 0.07
+    backtest_panels.draw_frontier(figure.add_axes((LEFT, 0.40, 0.44, height - 0.36)), report)
+    backtest_panels.draw_bills(figure.add_axes((0.70, 0.40, RIGHT - 0.70, height - 0.36)), report)
+    backtest_panels.draw_days(figure.add_axes((LEFT, 0.075, RIGHT - LEFT, 0.235)), report)
+
+
+def _header(figure: Figure, report: Report) -> float:
+    """The verdict as the title, the savings and the grounds beneath; gives the height where the header ends."""
+    title = wrapped(headline(report), TITLE_SIZE, RIGHT - LEFT, weight="bold")
+    figure.text(LEFT, TOP, "\n".join(title), size=TITLE_SIZE, weight="bold", va="top", linespacing=1.25)
+    height = TOP - 0.036 * len(title) - 0.008
+    for text, colour in (*((line, "#202124") for line in savings(report)), (grounds(report), "#5f6368")):
+        for line in wrapped(text, SMALL_SIZE, RIGHT - LEFT):
+            figure.text(LEFT, height, line, size=SMALL_SIZE, color=colour, va="top")
+            height -= 0.026
+    return height

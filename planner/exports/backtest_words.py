@@ -1,0 +1,120 @@
+"""What every export of a backtest says the same way: the rows of the table, the verdict, what would have been saved."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from planner.backtest import OURS, Backtest, Score
+from planner.baselines import STATIC, VENDOR
+from planner.cost import Prices
+from planner.exports import words
+from planner.regret import LEAST_SHARE
+
+MONTH = 30
+"""Days."""
+REFERENCE = "reference: knows the tide, not the noise"
+HEADS = ("policy", "cold", "hours", "regret", "changes a day", "always allocated", "hibernating")
+CAPTION = (
+    "hours: times those of an instant, all-knowing scaler. regret: hours over the reference's at the same cold share; "
+    "- where more than twice the objective was cold. The bill is that of {month} days, on-demand instances for what "
+    "was cold included: with always-allocated instances, and with instances that hibernate while idle."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """A backtest for people: `function` and the price table of day `dated`; `remarks` are whole sentences."""
+
+    function: str
+    backtest: Backtest
+    prices: Prices
+    dated: date
+    remarks: tuple[str, ...] = ()
+
+    def monthly(self, score: Score, *, hibernating: bool) -> float:
+        """What a policy would have cost in a month like the judged days."""
+        return score.bill(self.prices, hibernating=hibernating) / len(score.days) * MONTH
+
+
+def headline(report: Report) -> str:
+    """Whether our plans kept the promise, and at how many hours."""
+    ours, objective = report.backtest.score(OURS), report.backtest.rules.objective
+    kept = ours.cold_share <= objective
+    first, last = ours.days[0].start, ours.days[-1].start
+    zone = report.backtest.rules.zone
+    span = f"{words.local(first, zone):%d %b %Y} to {words.local(last, zone):%d %b %Y}"
+    return (
+        f"{report.function}, {words.count(len(ours.days), 'day')} from {span}: {words.percent(ours.cold_share)} cold, "
+        f"{words.percent(objective)} promised{'' if kept else ', not kept'}; {ours.hours_ratio:.2f} times the hours of "
+        "an instant, all-knowing scaler."
+    )
+
+
+def savings(report: Report) -> tuple[str, ...]:
+    """What our plans would have saved in a month, against the static peak and against the vendor's example."""
+    ours = report.backtest.score(OURS)
+    lines = []
+    for name in (STATIC, VENDOR):
+        rival = report.backtest.score(name)
+        said = [
+            f"{_difference(report, ours, rival, hibernating=hibernating)} with instances that {how}"
+            for hibernating, how in ((False, "are always allocated"), (True, "hibernate"))
+        ]
+        cold = f"{words.percent(rival.cold_share)} cold"
+        lines.append(f"Against {name} ({cold}) our plans would have {' and '.join(said)}.")
+    table = f"in a month of {MONTH} days like these, at the price table of {report.dated:%d %b %Y}"
+    return tuple(f"{line[:-1]}, {table}." for line in lines)
+
+
+def rows(report: Report) -> Iterator[tuple[str, ...]]:
+    """A row a policy under `HEADS`, the reference last."""
+    currency = report.prices.currency
+    for score in report.backtest.scores:
+        bills = (report.monthly(score, hibernating=hibernating) for hibernating in (False, True))
+        yield (
+            score.name,
+            share(score.cold_share),
+            f"×{score.hours_ratio:.2f}",
+            "-" if math.isinf(score.regret) else f"{score.regret:.2f}",
+            f"{score.changes:.1f}",
+            *(words.money(bill, currency) for bill in bills),
+        )
+    cold, hours = at_our_share(report.backtest)
+    yield (REFERENCE, share(cold), f"×{hours:.2f}", "1.00", "", "", "")
+
+
+def at_our_share(backtest: Backtest) -> tuple[float, float]:
+    """Cold share and hours of the reference beside our plans."""
+    cold = max(backtest.score(OURS).cold_share, LEAST_SHARE * backtest.rules.objective)
+    return cold, backtest.reference.hours_at(cold)
+
+
+def grounds(report: Report) -> str:
+    """How it was judged, in one line."""
+    rules = report.backtest.rules
+    every = rules.replan / timedelta(hours=1)
+    put = "a put is evaluated at once" if rules.put is None else "a put answers with its default first"
+    return "  ·  ".join(
+        (
+            f"planned anew each {every:g} h",
+            f"the last {rules.latency / timedelta(minutes=1):g} min unknown",
+            f"warm after {rules.lead} min",
+            put,
+            f"times in {rules.zone}",
+        )
+    )
+
+
+def share(cold: float) -> str:
+    """A cold share in per cent, three digits after the point: promises are that small."""
+    return f"{100 * cold:.3f} %"
+
+
+def _difference(report: Report, ours: Score, rival: Score, *, hibernating: bool) -> str:
+    mine, theirs = (report.monthly(score, hibernating=hibernating) for score in (ours, rival))
+    amount = words.money(abs(theirs - mine), report.prices.currency)
+    part = f" ({abs(theirs - mine) / theirs:.0%})" if theirs > 0 else ""
+    return f"{'saved' if mine <= theirs else 'cost'} {amount}{part}{'' if mine <= theirs else ' more'}"
