@@ -1,13 +1,14 @@
 """Demand to capacity schedule: the cheapest steps that FC's limits allow.
 
 An instance has to be asked for `lead` before it is needed, at most `growth` instances a minute can be had, a document
-holds a limited number of steps and a step should last a while (`dwell`). Within these limits the schedule with the
-fewest instance-minutes is found by dynamic programming; it is exact among schedules that change where the need
-changes.
+holds a limited number of steps and a step should last a while (`dwell`). The levels are those of least expected cost,
+instance-minutes and cold concurrency together, by dynamic programming over the slots (`stairs`: exact). What is left
+after asking ahead is cut into steps, again by dynamic programming, that nowhere ask for less.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.base import MINUTE, minutes_between
+from planner.stairs import StairRules, cheapest, cheapest_for_each
 
 if TYPE_CHECKING:
     from planner.demand import Demand
@@ -55,59 +57,48 @@ class CapacitySchedule:
     end: datetime
     steps: tuple[Step, ...]
 
-    def per_minute(self) -> NDArray[np.int64]:
-        """Instances wanted in each minute of [start, end); shape (minutes,)."""
-        at = [max(minutes_between(self.start, step.at), 0) for step in self.steps]
-        lengths = np.diff([*at, minutes_between(self.start, self.end)])
-        return np.repeat([step.instances for step in self.steps], lengths)
+    def levels(demand: Demand, rules: StepRules) -> NDArray[np.int64]:
+    """Instances in each slot of the cheapest stairs; shape (slots,).
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DayPattern:
-    """From each local minute of a day of this class on, so many instances: (minute of day, instances)."""
-
-    name: str
-    weekdays: str
-    """Cron's day-of-week field, in names."""
-    steps: tuple[tuple[int, int], ...]
-
-
-def required(need: NDArray[np.int64], rules: StepRules) -> NDArray[np.int64]:
-    """What must have been asked for in each minute so that `need` (instances a minute) is met; same shape.
-
-    The need of the next `lead` minutes counts already now, and more than `growth_per_minute` a minute is asked for
-    earlier still. Works on the last axis.
+    The cost of a slot is its instance-minutes and, at the demand's price, what is expected to be cold in it; a rise
+    is paid from `lead` minutes earlier.
     """
-    lead = -(-rules.lead // MINUTE)
-    asked = need.copy()
-    for ahead in range(1, lead + 1):
-        asked[..., :-ahead] = np.maximum(asked[..., :-ahead], need[..., ahead:])
-    if np.diff(asked, axis=-1).max(initial=0) > rules.growth_per_minute:
-        ramp = rules.growth_per_minute * np.arange(asked.shape[-1])
-        # asked[t] >= asked[u] - growth * (u - t) for every later u.
-        asked = np.maximum.accumulate((asked - ramp)[..., ::-1], axis=-1)[..., ::-1] + ramp
-    return asked
+    return demand.sizes[cheapest(demand.cold, demand.sizes, demand.price, _stairs(demand, rules), rules.max_steps)]
 
 
-def per_minute(demand: Demand, start: datetime, minutes: int) -> NDArray[np.int64]:
-    """The demand of each minute from `start`; the last slot holds on. Shape (minutes,)."""
-    offset = minutes_between(demand.start, start)
-    slot = (np.arange(minutes) + offset) // int(demand.slot / MINUTE)
-    return np.array(demand.instances, dtype=np.int64)[np.clip(slot, 0, len(demand.instances) - 1)]
+def levels_for_each(demand: Demand, worths: Sequence[float], rules: StepRules) -> NDArray[np.int64]:
+    """The same for each of `worths` in place of the demand's own, whatever number of steps; shape (worths, slots)."""
+    prices = 1 / (np.array(worths) * demand.instance_concurrency)
+    return demand.sizes[cheapest_for_each(demand.cold, demand.sizes, prices, _stairs(demand, rules))]
+
+
+def _stairs(demand: Demand, rules: StepRules) -> StairRules:
+    return StairRules(
+        minutes=demand.slot / MINUTE, rise=float(-(-rules.lead // MINUTE)), dwell=max(-(-rules.dwell // demand.slot), 1)
+    )
+
+
+def per_minute(need: Need, start: datetime, minutes: int) -> NDArray[np.int64]:
+    """What is needed in each minute from `start`; the last slot holds on. Shape (minutes,)."""
+    offset = minutes_between(need.start, start)
+    slot = (np.arange(minutes) + offset) // int(need.slot / MINUTE)
+    return need.instances[np.clip(slot, 0, len(need.instances) - 1)]
 
 
 def schedule(demand: Demand, *, start: datetime, end: datetime, rules: StepRules) -> CapacitySchedule:
-    """The cheapest schedule for [start, end) that never asks for less than the demand requires."""
+    """The cheapest schedule for [start, end); see `levels`."""
     minutes = minutes_between(start, end)
+    need = Need(start=demand.start, slot=demand.slot, instances=levels(demand, rules))
     # What is needed right after the end has to be asked for before it.
-    asked = required(per_minute(demand, start, minutes + -(-rules.lead // MINUTE)), rules)[:minutes]
+    asked = required(per_minute(need, start, minutes + -(-rules.lead // MINUTE)), rules)[:minutes]
     cuts = cheapest_cuts(asked, rules)
-    levels = np.maximum.reduceat(asked, cuts)
+    heights = np.maximum.reduceat(asked, cuts)
     steps = []
-    for number, (cut, level) in enumerate(zip(cuts, levels, strict=True)):
-        before = None if number == 0 else int(levels[number - 1])
-        at = start + int(cut) * MINUTE
-        steps.append(Step(at=at, instances=int(level), reason=_reason(before, int(level), demand, rules)))
+    for number, (cut, height) in enumerate(zip(cuts, heights, strict=True)):
+        before = None if number == 0 else int(heights[number - 1])
+        steps.append(
+            Step(at=start + int(cut) * MINUTE, instances=int(height), reason=_reason(before, int(height), rules))
+        )
     return CapacitySchedule(start=start, end=end, steps=tuple(steps))
 
 
@@ -154,10 +145,9 @@ def _segment_costs(asked: NDArray[np.int64], edges: NDArray[np.int64], dwell: in
     return cost
 
 
-def _reason(before: int | None, level: int, demand: Demand, rules: StepRules) -> str:
-    risk = f"P{100 * demand.risk_level:g} of the peak"
+def _reason(before: int | None, level: int, rules: StepRules) -> str:
     if before is None:
-        return f"in effect now: {risk} needs {level}"
+        return f"in effect now: {level} expected to be worth keeping"
     if level > before:
-        return f"{level - before} more, asked {rules.lead // MINUTE} min ahead: {risk} needs {level}"
-    return f"{before - level} fewer: {risk} needs {level}"
+        return f"{level - before} more, asked {rules.lead // MINUTE} min ahead of a rise"
+    return f"{before - level} fewer: no longer worth keeping"

@@ -20,6 +20,7 @@ from datetime import datetime, timedelta
 
 from planner.base import MINUTE, OWNER, floor_minute, iso, minutes_between, utc
 from planner.capacity import CapacitySchedule, DayPattern, Step
+from planner.guard import GuardWindow
 from planner.guardrails import GuardPolicy, Hold, guardrails
 from planner.provision import EVALUATION_LAG, MAX_ACTIONS, MAX_TARGET, ProvisionConfig, ScheduledAction
 from planner.reading import Among, instant, latest_trigger, schedule_values
@@ -38,7 +39,7 @@ class Wanted:
     patterns: tuple[DayPattern, ...]
     time_zone: str
     guards: GuardPolicy
-    live_target: float | None
+    guard: tuple[GuardWindow, ...]
     always_allocate_cpu: bool
     always_allocate_gpu: bool
     valid_until: datetime
@@ -76,7 +77,7 @@ def compile_document(wanted: Wanted, live: ProvisionConfig) -> ProvisionConfig:
                     if step.at <= late
                 ),
                 horizon_end=horizon,
-                live_target=wanted.live_target,
+                live=wanted.guard,
             ),
         ),
     )

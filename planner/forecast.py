@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from planner.base import utc
 from planner.errors import HistoryError, InputError
-from planner.forecasters import recent
+from planner.forecasters import nowcast, recent
 from planner.forecasters.base import LEVELS, Family, Outlook, Peaks
+from planner.forecasters.hours import HOURS, REACH, Hours, hourly
 from planner.forecasters.keeping import NO_FITS, Fits
 from planner.forecasters.lastweek import LastWeek
 from planner.forecasters.prophet import FitError, ProphetFamily
@@ -37,11 +38,12 @@ POOL_DAYS = 28
 """Earlier days that errors are learnt from."""
 MAX_LAG = timedelta(days=7)
 GROWTH_DAYS = 7
+HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Forecast:
-    """Quantiles of the peak concurrency in each slot."""
+    """Quantiles of the mean concurrency in each slot: the tide, without the arrivals around it."""
 
     start: datetime
     slot: timedelta
@@ -85,25 +87,32 @@ class Score:
     forecaster: str
     origins: int
     wql: float
-    """Mean over the levels 0.5, 0.9, 0.95 and 0.99 of twice the pinball loss over the sum of the peaks."""
+    """Mean over the levels 0.5, 0.9, 0.95 and 0.99 of twice the pinball loss over the sum of the means."""
     coverage99: float
     excuse: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Backtest:
-    """The forecast that would have been made at `origin`, from what was known then."""
+    """What would have been forecast for the day from `origin`, each time from what was known then.
+
+    One forecast for the whole day, or one at the beginning of each of its equal parts, followed until the next.
+    """
 
     origin: datetime
-    forecast: Forecast
+    forecasts: tuple[Forecast, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Champion:
-    """The forecast of the forecaster that did best on the function's own past."""
+    """The forecast of the forecaster that did best on the function's own past; its first hours are the nowcast's.
+
+    `backtests`: past days forecast as a whole. `hourly`: past days forecast anew each hour, by the nowcast.
+    """
 
     forecast: Forecast
     backtests: tuple[Backtest, ...]
+    hourly: tuple[Backtest, ...]
     scores: tuple[Score, ...]
     reason: str
 
@@ -128,6 +137,7 @@ class _Problem:
     slots: int
     peaks: Peaks
     outlooks: tuple[Outlook, ...]
+    hours: Hours
 
     @property
     def days(self) -> float:
@@ -192,7 +202,26 @@ def _pose(history: History, now: datetime, horizon: timedelta, settings: Forecas
     length = min(slots, GROWTH_DAYS * peaks.per_day)
     past = (outlook(start - DAY * day, length, lag) for day in range(1, max(POOL_DAYS, settings.backtest_days + 1) + 1))
     usable = tuple(o for o in past if o.known >= 0.75 * peaks.per_day)
-    return _Problem(start=start, slot=slot, slots=slots, peaks=peaks, outlooks=(first, *usable))
+    return _Problem(
+        start=start,
+        slot=slot,
+        slots=slots,
+        peaks=peaks,
+        outlooks=(first, *usable),
+        hours=_hours(peaks, start, slot, lag=lag, settings=settings),
+    )
+
+
+def _hours(peaks: Peaks, start: datetime, slot: timedelta, *, lag: int, settings: ForecastSettings) -> Hours:
+    """The hourly origins of the days that are replayed, and of those before them that their errors are learnt from."""
+    each, width = HOUR // slot, REACH * HOUR // slot
+    count = HOURS * (settings.backtest_days + POOL_DAYS) if each else 0
+    index = pd.date_range(start - count * HOUR, periods=count * each + max(width, 1), freq=slot)
+    slots = wall_slots(index, slot, settings.time_zone) - peaks.first
+    targets = slots[np.arange(count + 1)[:, None] * each + np.arange(width)]
+    known = targets[:, 0] - lag if width else np.zeros(1, dtype=np.int64)
+    known[-1] = min(int(known[-1]) + lag, peaks.values.size)
+    return Hours(targets=targets, known=known)
 
 
 def _try_all(
@@ -202,6 +231,7 @@ def _try_all(
     prophet = ProphetFamily(country=settings.country, seed=settings.seed, fits=fits)
     families: tuple[Family, ...] = (LastWeek(), Seasonal(), prophet)
     wanted = {AUTO: {f.name for f in families}, MEAN: set(MEAN_OF)}.get(settings.forecaster, {settings.forecaster})
+    near = nowcast.outlook_roots(problem.peaks, problem.outlooks)
     trials: dict[str, Trial] = {}
     excuses: dict[str, str] = {}
     for family in families:
@@ -212,7 +242,7 @@ def _try_all(
             continue
         progress(f"trying {family.name} on {len(problem.outlooks) - 1} past days")
         try:
-            trials[family.name] = attempt(family, problem.peaks, problem.outlooks, settings.backtest_days)
+            trials[family.name] = attempt(family, problem.peaks, problem.outlooks, near, settings.backtest_days)
         except FitError as error:
             if settings.forecaster == family.name:
                 raise
@@ -252,11 +282,18 @@ def _champion(problem: _Problem, trial: Trial, name: str, scores: tuple[Score, .
         return Forecast(start=origin, slot=problem.slot, levels=LEVELS, values=values, forecaster=name)
 
     origins = [problem.start - DAY * (day + 1) for day in range(len(trial.past))]
-    backtests = [Backtest(origin=o, forecast=made(o, v)) for o, v in zip(origins, trial.past, strict=True)]
-    values = trial.now[: problem.slots]
+    backtests = [Backtest(origin=o, forecasts=(made(o, v),)) for o, v in zip(origins, trial.past, strict=True)]
+    near, past_hours = hourly(problem.peaks, problem.hours, len(trial.past), POOL_DAYS)
+    values = trial.now[: problem.slots].copy()
+    values[: len(near)] = near[: problem.slots]
+    hour = timedelta(hours=1)
     return Champion(
         forecast=made(problem.start, values),
         backtests=tuple(reversed(backtests)),
+        hourly=tuple(
+            Backtest(origin=origin, forecasts=tuple(made(origin + hour * at, v) for at, v in enumerate(day)))
+            for origin, day in reversed(list(zip(origins, past_hours, strict=False)))
+        ),
         scores=scores,
         reason=f"{name}: {why}",
     )

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from planner.base import OWNER, iso
+from planner.guard import GuardWindow
 from planner.provision import MetricType, TrackingPolicy
 
 HOLD = f"{OWNER}hold-"
-GUARD = f"{OWNER}guard"
+GUARD = f"{OWNER}guard-"
 FALLBACK = f"{OWNER}fallback"
 OWN = f"{OWNER}own-"
 
@@ -54,12 +55,12 @@ class GuardPolicy:
 
 
 def guardrails(
-    policy: GuardPolicy, *, holds: Sequence[Hold], horizon_end: datetime, live_target: float | None
+    policy: GuardPolicy, *, holds: Sequence[Hold], horizon_end: datetime, live: Sequence[GuardWindow]
 ) -> tuple[TrackingPolicy, ...]:
     """The trackers of a document whose dated steps end at `horizon_end`.
 
-    `holds` are the steps that may be in effect while the document is put. `live_target` is the live guard's metric
-    target, None where no guard is worth it.
+    `holds` are the steps that may be in effect while the document is put. `live` is the live guard, empty where none
+    is worth it; each of its windows is a tracker of its own, named by its end, which a renewal within it keeps.
     """
     if not policy.enabled:
         return ()
@@ -73,8 +74,12 @@ def guardrails(
         for hold in holds
         if hold.instances > 0
     ]
-    if live_target is not None:
-        trackers.append(_tracker(GUARD, live_target, floor, policy.ceiling, end=horizon_end))
+    trackers.extend(
+        _tracker(
+            f"{GUARD}{window.end:%Y%m%dT%H%MZ}", window.target, floor, policy.ceiling, start=window.start, end=window.end
+        )
+        for window in live
+    )
     trackers.append(_tracker(FALLBACK, policy.fallback_target, floor, policy.ceiling, start=horizon_end))
     trackers.extend(
         TrackingPolicy(

@@ -19,8 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.base import MINUTE, OWNER, floor_minute, minutes_between
-from planner.capacity import DayPattern, StepRules, cheapest_cuts, per_minute, required
-from planner.demand import Demand
+from planner.capacity import DayPattern, Need, StepRules, cheapest_cuts, per_minute, required
 from planner.provision import ScheduledAction
 
 DAY = 24 * 60
@@ -30,8 +29,8 @@ CLASSES = (("workday", "MON-FRI", (0, 1, 2, 3, 4)), ("weekend", "SAT,SUN", (5, 6
 EVERY_DAY = ("daily", "*", (0, 1, 2, 3, 4, 5, 6))
 
 
-def day_patterns(week: Demand, *, zone: str, rules: StepRules, floor: int) -> tuple[DayPattern, ...]:
-    """The cheapest pattern of each day class that covers `week` (at least seven days of demand).
+def day_patterns(week: Need, *, zone: str, rules: StepRules, floor: int) -> tuple[DayPattern, ...]:
+    """The cheapest pattern of each day class that covers `week` (at least seven days).
 
     `rules.max_steps` counts for all classes together; classes of the same shape become one.
     """
@@ -113,7 +112,7 @@ def _offset(moment: datetime, zone: ZoneInfo) -> timedelta:
     return moment.astimezone(zone).utcoffset() or timedelta(0)
 
 
-def _need_by_weekday(week: Demand, zone: ZoneInfo, floor: int) -> NDArray[np.int64]:
+def _need_by_weekday(week: Need, zone: ZoneInfo, floor: int) -> NDArray[np.int64]:
     """Highest demand of each local minute by weekday (Monday first), shape (7, 1440); never below `floor`."""
     minutes = int(len(week.instances) * week.slot / MINUTE)
     values = per_minute(week, week.start, minutes)

@@ -1,10 +1,12 @@
-"""How much risk to take: the cheapest pair of risk level and live guard that kept the objective on past days.
+"""Which policy: the cheapest of many that would have kept the objective on past days.
 
-The forecasts of past days (each made from what was known then) are sized at every risk level, and each of those
-schedules is replayed under FC's rules with every guard on the load that really came. Nobody types a quantile.
+A policy says how busy the last warm instance must be expected to be (`worth`), whether the tide is taken for as
+uncertain as its forecasts were (`errors`), and what guards the plan live (`guard`). The forecasts of past days (each
+made from what was known then) are turned into steps under every policy, and these are replayed under FC's rules on
+the load that really came. Nobody types a quantile.
 
-With few past days the luckiest pair looks best (the winner's curse), so the shares of other services under the same
-pair (`Prior`, measured by `benchmarks/make_prior.py`) count as one more day.
+With few past days the luckiest policy looks best (the winner's curse), so the shares of other services under the same
+policy (`benchmarks/make_prior.py`) count as one more day, and a margin is kept to the objective.
 """
 
 from __future__ import annotations
@@ -15,27 +17,36 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from importlib.resources import files
+from typing import TypeVar
 
 import numpy as np
 
 from planner.base import MINUTE
-from planner.capacity import StepRules, required
-from planner.demand import Sizing
-from planner.forecast import Backtest, Champion, Forecast
-from planner.forecasters.slots import typical_minutes
+from planner.capacity import StepRules, levels_for_each, required
+from planner.demand import Ints, Sizing, demand
+from planner.forecast import Backtest, Forecast
+from planner.guard import NO_GUARD, Guard, following, whole_hours
 from planner.history import History, Statistic
-from planner.reading import Minutes
 from planner.replay import Floats, Replay, Tracker, simulate
 
-LEVELS = (0.05, 0.25, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
-GUARDS: tuple[float | None, ...] = (None, 0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)
+WORTHS = (0.6, 0.5, 0.4, 0.3, 0.22, 0.16, 0.11, 0.08, 0.055, 0.035, 0.02, 0.012, 0.006, 0.003, 0.001, 0.0003)
+ERRORS = (False, True)
+GUARDS: tuple[Guard, ...] = (
+    NO_GUARD,
+    *(Guard(target=target) for target in (1.0, 0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)),
+    *(Guard(deviations=deviations) for deviations in (-0.5, 0.0, 0.5, 1.0, 1.5, 2.0)),
+)
 DAY = 24 * 60
 NEARLY_A_DAY = timedelta(hours=22)
 """The newest past day counts although its last minutes have not reached the metric store."""
+HALF_LIFE_DAYS = 5.0
 PRIOR_DAYS = 1.0
 PRIOR_CAP = 5.0
-"""Times the objective: how badly one other service may speak against a pair."""
+"""Times the objective: how badly one other service may speak against a policy."""
+MARGIN = 0.85
+"""Of the objective is allowed on past days: what was chosen among many looks better there than it is."""
 SEED = 7
+Slots = TypeVar("Slots", Ints, Floats)
 MICROSECOND = timedelta(microseconds=1)
 
 
@@ -48,66 +59,101 @@ class Objective:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
-    """The pair that was chosen and why. `guard_target` None: no live guard is worth it."""
+class Policy:
+    """How capacity follows from a forecast; see the module."""
 
-    risk_level: float
-    guard_target: float | None
+    worth: float
+    errors: bool
+    guard: Guard
+
+    def __str__(self) -> str:
+        """In words for people."""
+        around = "the tide with its forecast errors" if self.errors else "the tide"
+        return f"instances that are busy at least {self.worth:.2%} of the time around {around}, {self.guard}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """The policy that was chosen and why."""
+
+    policy: Policy
     reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RiskRules:
-    """What the candidates are judged by. `guards` are the metric targets that may be chosen."""
+    """What the candidates are judged by. `guards` are those that may be chosen."""
 
     sizing: Sizing
     steps: StepRules
     objective: Objective
-    guards: tuple[float | None, ...] = GUARDS
+    guards: tuple[Guard, ...] = GUARDS
+
+    @property
+    def policies(self) -> tuple[Policy, ...]:
+        """Every candidate, in the order of the replays."""
+        return tuple(
+            Policy(worth=worth, errors=errors, guard=guard)
+            for errors in ERRORS
+            for worth in WORTHS
+            for guard in self.guards
+        )
 
 
-def choose(history: History, champion: Champion, rules: RiskRules) -> Choice:
-    """The pair with the fewest instance-minutes on the past days whose cold share keeps the objective.
+def choose(history: History, past: Sequence[Backtest], coming: Forecast, rules: RiskRules, *, prior: str) -> Choice:
+    """The policy with the fewest instance-minutes on the past days whose cold share keeps the objective.
 
-    Where no pair does, the one with the smallest share. Without past days the prior alone speaks of the share, and the
-    coming day's expected load of the cost.
+    Where none does, the one with the smallest share. Without past days the prior alone speaks of the share, and the
+    `coming` day's expected load of the cost. `prior` names the column of the prior: `day` or `hour`, for plans that are
+    renewed so often.
     """
-    days = [
-        day for day in champion.backtests if day.origin + NEARLY_A_DAY <= history.end and day.origin >= history.start
-    ]
-    allowed = rules.objective.cold_share
-    share = PRIOR_DAYS * prior_share(rules.guards, cap=PRIOR_CAP * allowed)
-    if days:
-        loads = np.stack([minute_load(history, day.origin, DAY) for day in days])
-    else:
-        loads = expected_load(champion.forecast, (0.5,), start=champion.forecast.start, minutes=DAY)
-    coming = Backtest(origin=champion.forecast.start, forecast=champion.forecast)
-    result = replay_pairs(days or [coming], loads, rules)
-    shape = (len(loads), *share.shape)
-    cold, offered, provisioned = (
-        total.reshape(shape).sum(axis=0) for total in (result.cold, result.offered, result.provisioned)
-    )
-    share = (share + len(days) * cold / np.maximum(offered, 1e-9)) / (PRIOR_DAYS + len(days))
-    return _pick(share, provisioned / (len(loads) * DAY), allowed, len(days), rules.guards)
+    days = [day for day in past if day.origin + NEARLY_A_DAY <= history.end and day.origin >= history.start]
+    allowed = MARGIN * rules.objective.cold_share
+    others = prior_share(prior, rules.guards, cap=PRIOR_CAP * rules.objective.cold_share)
+    if not days:
+        load = expected_load(coming, (0.5,), start=coming.start, minutes=DAY)
+        guess = replay_policies(Backtest(origin=coming.start, forecasts=(coming,)), load, rules)
+        return _pick(PRIOR_DAYS * others, guess.provisioned / DAY, rules, allowed, days=0)
+    cold, offered, provisioned, weight = np.zeros(len(others)), 0.0, np.zeros(len(others)), 0.0
+    for day in days:
+        age = (coming.start - day.origin) / timedelta(days=1) - 1
+        recent = 0.5 ** (age / HALF_LIFE_DAYS)
+        result = replay_policies(day, minute_load(history, day.origin, DAY)[None, :], rules)
+        cold, provisioned = cold + recent * result.cold, provisioned + recent * result.provisioned
+        offered, weight = offered + recent * float(result.offered[0]), weight + recent
+    share = (PRIOR_DAYS * others + weight * cold / max(offered, 1e-9)) / (PRIOR_DAYS + weight)
+    return _pick(share, provisioned / (weight * DAY), rules, allowed, days=len(days))
 
 
-def replay_pairs(days: Sequence[Backtest], loads: Floats, rules: RiskRules) -> Replay:
-    """Every pair of level and guard on every day; cases in the order days, levels, guards.
+def replay_policies(day: Backtest, load: Floats, rules: RiskRules) -> Replay:
+    """Every policy on one day; cases in the order of `rules.policies`.
 
-    `loads` is the offered concurrency of each day from its origin, shape (days, DAY).
+    `load` is the offered concurrency from the day's origin, shape (1, DAY). Each of the day's forecasts is followed
+    until the next one begins.
     """
-    sizing, guards = rules.sizing, rules.guards
-    schedules = np.stack([_schedules(day.forecast, day.origin, rules) for day in days])
-    shape = (len(days), len(LEVELS), len(guards), DAY)
-    target = np.broadcast_to(np.array([guard or 1.0 for guard in guards]), shape[:3]).reshape(-1, 1)
-    window = np.broadcast_to(np.array([int(guard is not None) for guard in guards]), shape[:3]).reshape(-1, 1)
+    asked, tide = _followed(day, rules)
+    sizing, guards = rules.sizing, len(rules.guards)
+    cases = len(asked) * guards
+    target, window = np.ones((len(asked), guards, DAY)), np.zeros((len(asked), guards, DAY), dtype=np.int64)
+    edges = whole_hours(day.origin, DAY)
+    lengths = np.diff(np.append(edges, DAY))
+    hour = np.repeat(np.arange(len(edges)) + 1, lengths)
+    for place, guard in enumerate(rules.guards):
+        if guard.target is not None:
+            target[:, place], window[:, place] = guard.target, 1
+        elif guard.deviations is not None:
+            by_hour = following(tide, asked * float(sizing.instance_concurrency), edges, guard.deviations)
+            target[:, place], window[:, place] = np.repeat(by_hour, lengths, axis=-1), hour
     tracker = Tracker(
-        target=target, floor=np.array([[max(sizing.floor, 1)]]), ceiling=np.array([[sizing.ceiling]]), window=window
+        target=target.reshape(cases, DAY),
+        floor=np.array([[max(sizing.floor, 1)]]),
+        ceiling=np.array([[sizing.ceiling]]),
+        window=window.reshape(cases, DAY),
     )
     return simulate(
-        np.broadcast_to(schedules[:, :, None], shape).reshape(-1, DAY),
+        np.repeat(asked, guards, axis=0),
         [tracker],
-        np.broadcast_to(loads[:, None, None], shape).reshape(-1, DAY),
+        load,
         instance_concurrency=sizing.instance_concurrency,
         lead=-(-rules.objective.start_up // MINUTE),
     )
@@ -132,67 +178,80 @@ def minute_load(history: History, start: datetime, minutes: int) -> Floats:
     return load
 
 
-def prior_share(guards: tuple[float | None, ...], *, cap: float) -> Floats:
-    """Mean cold share of other services under each pair, none of them counting with more than `cap`.
-
-    Shape (levels, guards). A guard that was not measured speaks like the nearest that was.
-    """
-    measured = _measured()
-    rows = [_nearest(guard) for guard in guards]
-    mean: Floats = np.minimum(measured[:, rows], cap).mean(axis=2)
-    return mean
-
-
-@cache
-def _measured() -> Floats:
-    """Cold shares by level, guard and service; shape (levels, guards, services)."""
-    table = json.loads(files("planner").joinpath("data", "prior.json").read_text(encoding="utf-8"))
-    return np.array(table["cold_share"], dtype=np.float64)
-
-
-def _nearest(guard: float | None) -> int:
-    if guard is None:
-        return GUARDS.index(None)
-    return min(range(1, len(GUARDS)), key=lambda row: abs((GUARDS[row] or 0.0) - guard))
-
-
 def expected_load(forecast: Forecast, levels: Sequence[float], *, start: datetime, minutes: int) -> Floats:
-    """The forecast as one likely load a minute for each level; shape (levels, minutes); its last slot holds on.
+    """The forecast as one likely load a minute for each level of the tide, shape (levels, minutes).
 
-    The peaks of each path are turned into the mean minute that they come from, and arrivals drawn around it (Poisson,
-    seeded): a load that stood at its peak all the time would keep every guard busy and cost what never comes.
+    Arrivals are drawn around it (Poisson, seeded); the last slot holds on.
     """
     slot = int(forecast.slot / MINUTE)
     ahead = int((start - forecast.start) / MINUTE)
-    paths = np.stack([typical_minutes(forecast.quantile(level), forecast.slot) for level in levels])
-    means = np.repeat(paths, slot, axis=1)[:, ahead : ahead + minutes]
+    tides = np.stack([forecast.quantile(level) for level in levels])
+    means = np.repeat(tides, slot, axis=1)[:, ahead : ahead + minutes]
     means = np.pad(means, ((0, 0), (0, minutes - means.shape[1])), mode="edge")
     return np.random.default_rng(SEED).poisson(means).astype(np.float64)
 
 
-def _schedules(forecast: Forecast, origin: datetime, rules: RiskRules) -> Minutes:
-    """What each level would have asked for in each minute of a day from `origin`; shape (levels, DAY)."""
-    slot = int(forecast.slot / MINUTE)
-    ahead = int((origin - forecast.start) / MINUTE)
-    needs = np.stack([rules.sizing.instances(forecast.quantile(level)) for level in LEVELS])
-    minutes = np.repeat(needs, slot, axis=1)[:, ahead : ahead + DAY]
-    short = DAY - minutes.shape[1]
-    return required(np.pad(minutes, ((0, 0), (0, short)), mode="edge"), rules.steps)
+def prior_share(name: str, guards: tuple[Guard, ...], *, cap: float) -> Floats:
+    """Mean cold share of other services under each policy, none of them counting with more than `cap`.
+
+    In the order of `RiskRules.policies`. A guard that was not measured speaks like the nearest that was.
+    """
+    measured = _measured()[name].reshape(len(ERRORS) * len(WORTHS), len(GUARDS), -1)
+    mean: Floats = np.minimum(measured[:, [_nearest(guard) for guard in guards]], cap).mean(axis=2).ravel()
+    return mean
 
 
-def _pick(share: Floats, hours: Floats, allowed: float, days: int, guards: tuple[float | None, ...]) -> Choice:
+@cache
+def _measured() -> dict[str, Floats]:
+    """Cold shares by policy and service, for plans renewed by the day and by the hour."""
+    table = json.loads(files("planner").joinpath("data", "prior.json").read_text(encoding="utf-8"))
+    return {name: np.array(shares, dtype=np.float64) for name, shares in table["cold_share"].items()}
+
+
+def _nearest(guard: Guard) -> int:
+    if guard in GUARDS:
+        return GUARDS.index(guard)
+    assert guard.target is not None  # only a fixed target can be configured
+    fixed = [place for place, known in enumerate(GUARDS) if known.target is not None]
+    return min(fixed, key=lambda place: abs((GUARDS[place].target or 0.0) - (guard.target or 0.0)))
+
+
+def _followed(day: Backtest, rules: RiskRules) -> tuple[Ints, Floats]:
+    """What each errors and worth would have asked for, (ERRORS x WORTHS, DAY), and the tide it was meant for, (DAY,)."""
+    each = DAY // len(day.forecasts)
+    lead = -(-rules.steps.lead // MINUTE)
+    asked = np.empty((len(ERRORS), len(WORTHS), DAY), dtype=np.int64)
+    tide = np.empty(DAY)
+    for number, forecast in enumerate(day.forecasts):
+        first = number * each
+        ahead = int((day.origin + first * MINUTE - forecast.start) / MINUTE)
+        slot = int(forecast.slot / MINUTE)
+        tide[first : first + each] = _minutes(forecast.quantile(0.5), slot, ahead, each)
+        for counted in ERRORS:
+            weighed = demand(forecast, sizing=rules.sizing, worth=1.0, errors=counted)
+            need = _minutes(levels_for_each(weighed, WORTHS, rules.steps), slot, ahead, each + lead)
+            asked[int(counted), :, first : first + each] = required(need, rules.steps)[:, :each]
+    return asked.reshape(-1, DAY), tide
+
+
+def _minutes(slots: Slots, slot: int, ahead: int, minutes: int) -> Slots:
+    """Values by slot as values by minute, from `ahead` minutes on; the last slot holds on. Works on the last axis."""
+    at = np.clip((np.arange(minutes) + ahead) // slot, 0, slots.shape[-1] - 1)
+    return slots[..., at]
+
+
+def _pick(share: Floats, hours: Floats, rules: RiskRules, allowed: float, *, days: int) -> Choice:
+    """`share` and `hours` (instances on average) are in the order of the rules' policies."""
     keeps = share <= allowed
-    order = np.where(keeps, hours, np.inf) if keeps.any() else share
-    level, guard = np.unravel_index(int(order.argmin()), order.shape)
-    target = "no guard" if guards[guard] is None else f"a guard at {guards[guard]:g}"
-    pair = f"P{100 * LEVELS[level]:g} of the peak with {target}"
+    place = int(np.where(keeps, hours, np.inf).argmin() if keeps.any() else share.argmin())
+    policy, objective = rules.policies[place], rules.objective.cold_share
     if not days:
-        reason = f"{pair}: no past day can be replayed yet; what kept the promise on other services"
+        reason = f"{policy}: no past day can be replayed yet; what kept the promise on other services"
     elif keeps.any():
         reason = (
-            f"{pair}: the cheapest pair that keeps {allowed:.3%} cold on {days} replayed days "
-            f"({hours[level, guard]:.1f} instances on average)"
+            f"{policy}: the cheapest of {len(share)} policies that keep {objective:.3%} cold on {days} replayed days "
+            f"({hours[place]:.1f} instances on average)"
         )
     else:
-        reason = f"{pair}: no pair keeps {allowed:.3%} cold on {days} replayed days; this one is the least cold"
-    return Choice(risk_level=LEVELS[level], guard_target=guards[guard], reason=reason)
+        reason = f"{policy}: none of {len(share)} keeps {objective:.3%} cold on {days} replayed days; the least cold"
+    return Choice(policy=policy, reason=reason)

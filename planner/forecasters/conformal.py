@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
@@ -36,27 +37,45 @@ def calibrate(peaks: Peaks, outlooks: Sequence[Outlook], centres: Sequence[Centr
     return made
 
 
-def quantiles(centre: Centre, errors: Floats, per_day: int) -> Floats:
-    """Peaks at each level from past errors, newest day first, in units of the centre's width.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Law:
+    """How roots err: a spread for each slot of the day, shape (per_day,), and the shape at each level, (levels,)."""
+
+    spread: Floats
+    shape: Floats
+
+
+def law(day: Floats) -> Law:
+    """Learn from past errors, newest day first, shape (days, per_day), NaN where unknown.
 
     The errors of a slot's neighbourhood give its spread, all errors in units of their spread give the shape of the
     tails, recent days counting most. The upper half is stretched by 1 + 0.75 / days of evidence: errors of one day
     hang together, so that n days hold little more than n draws, and the highest of n draws leaves 1 / (n + 1) above.
     """
-    day = errors[:, :per_day]
+    per_day = day.shape[1]
     weights = np.isfinite(day) * 2.0 ** (-np.arange(len(day)) / HALF_LIFE_DAYS)[:, None]
     evidence = weights.sum() / per_day
     if evidence < LEAST_EVIDENCE_DAYS:
-        arrivals = np.array(
-            [NormalDist().inv_cdf(level) / 2 for level in LEVELS]
-        )  # a Poisson number's root deviates by 1/2
-        return np.asarray(np.maximum(centre.roots[:, None] + arrivals, 0) ** 2)
+        # A Poisson number's root deviates by 1/2.
+        arrivals = np.array([NormalDist().inv_cdf(level) / 2 for level in LEVELS])
+        return Law(spread=np.ones(per_day), shape=arrivals)
     spread = _spread(np.nan_to_num(np.abs(day)), weights)
     shape = _weighted_quantiles(np.nan_to_num(day) / spread, weights)
-    shape = np.where(shape > 0, shape * (1 + INFLATION / max(evidence, 1.0)), shape)
-    scale = np.resize(spread, centre.roots.size) * _growth(errors, per_day, centre.roots.size) * centre.width
-    roots = np.maximum(centre.roots[:, None] + scale[:, None] * shape, 0)
-    return np.asarray(np.maximum.accumulate(roots**2, axis=1))
+    return Law(spread=spread, shape=np.where(shape > 0, shape * (1 + INFLATION / max(evidence, 1.0)), shape))
+
+
+def quantiles(centre: Centre, errors: Floats, per_day: int) -> Floats:
+    """Means at each level, slots x levels, from past errors, newest day first, in units of the centre's width."""
+    learnt = law(errors[:, :per_day])
+    size = centre.roots.size
+    scale = np.resize(learnt.spread, size) * _growth(errors, per_day, size) * centre.width
+    return spread_out(centre.roots, scale, learnt.shape)
+
+
+def spread_out(roots: Floats, scale: Floats, shape: Floats) -> Floats:
+    """Means at each level around `roots`; a new last axis of levels."""
+    found = np.maximum(roots[..., None] + scale[..., None] * shape, 0) ** 2
+    return np.asarray(np.maximum.accumulate(found, axis=-1))
 
 
 def _spread(size: Floats, weights: Floats) -> Floats:

@@ -80,14 +80,14 @@ def _members(peaks: Peaks, outlook: Outlook) -> Floats:
     observed = np.sqrt(peaks.at(slots[: peaks.per_day]))
     ahead = (outlook.targets - outlook.known + 1) * 24 / peaks.per_day
     moved = []
-    for profile in _profiles(peaks, slots, outlook.known):
+    for profile in profiles(PROFILES, peaks, slots, outlook.known):
         wanted, expected = profile[outlook.targets - begin], profile[: peaks.per_day]
         moved += [move(s, wanted, ahead, observed, expected) for s in SHIFTS]
     return np.array(moved)
 
 
-def _profiles(peaks: Peaks, slots: Ints, known: int) -> Floats:
-    """Each profile over the slots: the weighted mean of the same time on earlier days, smoothed, gaps filled."""
+def profiles(kinds: Sequence[Profile], peaks: Peaks, slots: Ints, known: int) -> Floats:
+    """Each kind of profile over the slots: the weighted mean of the same time on earlier days, smoothed, gaps filled."""
     days = max(int(slots[-1]) // peaks.per_day, 1)
     lags = np.arange(1, days + 1)
     at = slots[:, None] - lags * peaks.per_day
@@ -97,7 +97,7 @@ def _profiles(peaks: Peaks, slots: Ints, known: int) -> Floats:
     there, here = peaks.weekday(at), peaks.weekday(slots)[:, None]
     same, alike = there == here, (there >= SATURDAY) == (here >= SATURDAY)
     found = []
-    for profile in PROFILES:
+    for profile in kinds:
         kinship = np.where(same, 1.0, np.where(alike, profile.like, profile.unlike))
         weights = held * kinship * 2.0 ** (-lags / profile.half_life)
         total = weights.sum(axis=1)

@@ -62,20 +62,23 @@ def typical_minutes(peaks: Floats, slot: timedelta) -> Floats:
 
 
 def slot_peaks(history: History, slot: timedelta, zone: str, *, days: int = MAX_DAYS) -> Peaks:
-    """Slot maxima of the newest `days`; a slot of which less than half was seen is unknown."""
+    """Slot means of the newest `days`; a slot of which less than half was seen is unknown.
+
+    Of intervals whose peak minute is known the typical minute counts: the tide is forecast, arrivals are added later.
+    """
     index = pd.DatetimeIndex(history.series.index)
     newest = int(index.searchsorted(index[-1] - days * DAY))
     index = index[newest:]
     values: Floats = np.asarray(history.series.to_numpy()[newest:], dtype=np.float64)
-    if history.statistic is Statistic.MEAN:
-        values = interval_peaks(values, history.step)
+    if history.statistic is Statistic.MAX:
+        values = typical_minutes(values, history.step)
     begins = wall_slots(index, slot, zone)
     ends = wall_slots(index + history.step - timedelta(microseconds=1), slot, zone)
     first = int(begins.min())
     size = int(ends.max()) - first + 1
-    peaks, seen = np.full(size, np.nan), np.zeros(size)
-    for slots in (begins, ends):  # an interval across a border counts in both slots
-        np.fmax.at(peaks, slots - first, values)
-        seen += np.bincount(slots - first, weights=np.isfinite(values), minlength=size) / 2
-    peaks[seen * 2 < slot / history.step] = np.nan
-    return Peaks(values=peaks, first=first, per_day=DAY // slot, straddled=bool((begins != ends).any()))
+    sums, seen = np.zeros(size), np.zeros(size)
+    for slots in (begins, ends):  # an interval across a border counts half in each slot
+        sums += np.bincount(slots - first, weights=np.nan_to_num(values) / 2, minlength=size)
+        seen += np.bincount(slots - first, weights=np.isfinite(values) / 2, minlength=size)
+    means = np.where(seen * 2 < slot / history.step, np.nan, sums / np.maximum(seen, 1e-9))
+    return Peaks(values=means, first=first, per_day=DAY // slot, straddled=bool((begins != ends).any()))

@@ -9,6 +9,7 @@ import numpy as np
 
 from planner.forecasters import conformal
 from planner.forecasters.base import LEVELS, Family, Floats, Outlook, Peaks
+from planner.forecasters.nowcast import followed
 
 SCORED = tuple(LEVELS.index(level) for level in (0.5, 0.9, 0.95, 0.99))
 
@@ -21,9 +22,15 @@ class Trial:
     past: tuple[Floats, ...]
 
 
-def attempt(family: Family, peaks: Peaks, outlooks: Sequence[Outlook], days: int) -> Trial:
-    """Make the family's forecasts; an earlier day needs a day before it to learn its errors from."""
-    centres = family.centres(peaks, outlooks)
+def attempt(family: Family, peaks: Peaks, outlooks: Sequence[Outlook], near: Sequence[Floats], days: int) -> Trial:
+    """Make the family's forecasts; an earlier day needs a day before it to learn its errors from.
+
+    `near`: for each outlook the nowcast's roots of its first hours.
+    """
+    centres = [
+        followed(centre, roots, outlook, peaks.per_day)
+        for centre, roots, outlook in zip(family.centres(peaks, outlooks), near, outlooks, strict=False)
+    ]
     made = conformal.calibrate(peaks, outlooks[: len(centres)], centres, 1 + min(days, max(len(centres) - 2, 0)))
     return Trial(now=made[0], past=tuple(values[: peaks.per_day] for values in made[1:]))
 

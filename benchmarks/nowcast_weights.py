@@ -1,0 +1,81 @@
+"""Learn how to mix profiles and recent errors into a nowcast: python nowcast_weights.py FOLDER.
+
+Writes planner/data/nowcast.json. FOLDER holds traces (CSV, timestamp,value). For each span of the horizon one ridge
+regression over all services together, each weighted by the variance that its mean profile leaves, so that every
+service counts the same; the weights are drawn towards the mean profile with the last half hour's error fading.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from traces import Trace, traces
+
+from planner.forecasters.base import Peaks
+from planner.forecasters.nowcast import AHEAD_HOURS, LOOKBACK_HOURS, features, signs, spans
+from planner.forecasters.seasonal import PROFILES
+from planner.forecasters.slots import slot_length, slot_peaks
+
+TABLE = Path(__file__).parent.parent / "planner" / "data" / "nowcast.json"
+RIDGE = 2e-4
+LEAST_VARIANCE = 0.05
+Floats = NDArray[np.float64]
+
+
+def samples(peaks: Peaks) -> Iterator[tuple[int, Floats, Floats]]:
+    """Each span of the horizon with its features and truths, over every hour of the series from its third day on."""
+    size = round(AHEAD_HOURS[-1] * peaks.per_day / 24)
+    known = np.arange(2 * peaks.per_day, peaks.values.size - size, max(peaks.per_day // 24, 1))
+    targets = known[:, None] + np.arange(size)
+    made = signs(peaks, peaks.values.size)
+    parts, truth = features(made, targets, known, peaks.per_day), made.seen[targets]
+    held = np.isfinite(truth)
+    for span, _ in enumerate(AHEAD_HOURS):
+        inside = held & (spans(targets - known[:, None], peaks.per_day) == span)
+        yield span, parts[inside], truth[inside]
+
+
+def start(span: int) -> Floats:
+    """What the weights are drawn towards."""
+    profiles = np.full(len(PROFILES) + 1, 1 / (len(PROFILES) + 1))
+    errors = np.exp(-AHEAD_HOURS[span] / 4) * np.array([0.6, 0.2] + [0.1] * (len(LOOKBACK_HOURS) - 2))
+    return np.concatenate([profiles, errors])
+
+
+def learn(services: list[Trace]) -> Floats:
+    """Weights by span and part; shape (spans, parts)."""
+    size = len(PROFILES) + 1 + len(LOOKBACK_HOURS)
+    gram, right = np.zeros((len(AHEAD_HOURS), size, size)), np.zeros((len(AHEAD_HOURS), size))
+    for service in services:
+        peaks = slot_peaks(service.minutes, slot_length(service.minutes.step), "UTC")
+        if peaks.values.size < 4 * peaks.per_day:
+            continue
+        for span, parts, truth in samples(peaks):
+            variance = np.var(truth - parts[:, : len(PROFILES) + 1].mean(axis=1)) + LEAST_VARIANCE
+            weight = 1 / (variance * len(truth))
+            gram[span] += weight * parts.T @ parts
+            right[span] += weight * parts.T @ truth
+        print(service.name, flush=True)
+    ridge = [RIDGE * np.trace(matrix) / size * np.eye(size) for matrix in gram]
+    return np.array(
+        [
+            start(span) + np.linalg.solve(gram[span] + ridge[span], right[span] - gram[span] @ start(span))
+            for span in range(len(gram))
+        ]
+    )
+
+
+def main() -> None:
+    """Learn from every trace of the folder and write the table."""
+    weights = learn(list(traces(Path(sys.argv[1]))))
+    body = {"ahead_hours": AHEAD_HOURS, "lookback_hours": LOOKBACK_HOURS, "weights": np.round(weights, 4).tolist()}
+    TABLE.write_text(json.dumps(body) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,142 @@
+"""The cheapest stairs: exact dynamic programming over what each number of instances costs in each slot, compiled.
+
+A slot at n instances costs n for each of its minutes, and what is cold then at a price. A stair holds `dwell` slots at
+least (the first may have begun before, the last is cut by the end), and going up costs `rise` minutes of every
+instance more: it is asked for, and paid, before it is needed.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+STAY = -1
+
+
+class StairRules(NamedTuple):
+    """`minutes` of a slot, minutes that a `rise` is paid ahead, and slots that a stair holds at least (one or more)."""
+
+    minutes: float
+    rise: float
+    dwell: int
+
+
+def cheapest(cold: Floats, sizes: Ints, price: Floats, rules: StairRules, most: int) -> Ints:
+    """Place in `sizes` of the cheapest stairs, at most `most` of them; shape (slots,).
+
+    `cold` is what each size leaves cold in each slot, shape (slots, sizes); `sizes` rise; `price` of cold, (slots,).
+    """
+    free = _stairs(cold, sizes, price, rules, 0)
+    if 1 + np.count_nonzero(np.diff(free)) <= most:
+        return free
+    return np.asarray(_stairs(cold, sizes, price, rules, most))
+
+
+@njit(cache=True)
+def cheapest_for_each(
+    cold: Floats, sizes: Ints, prices: Floats, rules: StairRules
+) -> Ints:  # pragma: no cover  # compiled
+    """The same for each of `prices`, the same in every slot, however many stairs; shape (prices, slots)."""
+    found = np.empty((len(prices), len(cold)), dtype=np.int64)
+    for number in range(len(prices)):
+        found[number] = _stairs(cold, sizes, np.full(len(cold), prices[number]), rules, 0)
+    return found
+
+
+@njit(cache=True)
+def _stairs(
+    cold: Floats, heights: Ints, price: Floats, rules: StairRules, most: int
+) -> Ints:  # pragma: no cover  # compiled
+    """`held[s, k, n]`: least cost of the slots before s, on the k-th stair at height n, which may be left at s.
+
+    Without a limit (`most` 0), k stays 0.
+    """
+    slots, sizes = cold.shape
+    counted = most > 0
+    counts = min(most, slots) if counted else 1
+    dwell = rules.dwell
+    cost = np.empty((slots, sizes))
+    for slot in range(slots):
+        for size in range(sizes):
+            cost[slot, size] = rules.minutes * (heights[size] + price[slot] * cold[slot, size])
+    held = np.full((slots + 1, counts, sizes), np.inf)
+    origin = np.full((slots + 1, counts, sizes), STAY, dtype=np.int32)
+    length = np.ones((slots + 1, counts, sizes), dtype=np.int32)
+    held[0, 0, :] = 0.0
+    ahead = np.zeros((slots + 1, sizes))  # sums of the cost up to a slot
+    for slot in range(slots):
+        ahead[slot + 1] = ahead[slot] + cost[slot]
+    came = np.zeros(sizes, dtype=np.int32)
+    entry = np.zeros(sizes)
+    for slot in range(slots):
+        for count in range(counts):
+            for size in range(sizes):
+                through = held[slot, count, size] + cost[slot, size]
+                if through < held[slot + 1, count, size]:
+                    held[slot + 1, count, size] = through
+                    origin[slot + 1, count, size] = STAY
+                    length[slot + 1, count, size] = 1
+        if slot == 0:
+            continue
+        for count in range(counts):
+            onto = count + 1 if counted else count
+            if onto >= counts:
+                continue
+            _enter(held[slot, count], heights, rules.rise, entry, came)
+            end = min(slot + dwell, slots)
+            for size in range(sizes):
+                if came[size] == size:
+                    continue
+                total = entry[size] + ahead[end, size] - ahead[slot, size]
+                if total < held[end, onto, size]:
+                    held[end, onto, size] = total
+                    origin[end, onto, size] = came[size]
+                    length[end, onto, size] = end - slot
+    return _walk_back(held, origin, length, counted)
+
+
+@njit(cache=True)
+def _enter(
+    before: Floats, heights: Ints, rise: float, entry: Floats, came: Ints
+) -> None:  # pragma: no cover  # compiled
+    """Least cost of beginning a stair at each height, and the height before it."""
+    sizes = len(heights)
+    best = sizes - 1
+    for size in range(sizes - 1, -1, -1):  # from above, for nothing
+        if before[size] <= before[best]:
+            best = size
+        entry[size] = before[best]
+        came[size] = best
+    best = 0
+    for size in range(sizes):  # from below, at `rise` an instance
+        if before[size] - rise * heights[size] < before[best] - rise * heights[best]:
+            best = size
+        from_below = before[best] + rise * (heights[size] - heights[best])
+        if from_below < entry[size]:
+            entry[size] = from_below
+            came[size] = best
+
+
+@njit(cache=True)
+def _walk_back(held: Floats, origin: Ints, length: Ints, counted: bool) -> Ints:  # pragma: no cover  # compiled
+    slot, counts, sizes = held.shape[0] - 1, held.shape[1], held.shape[2]
+    places = np.zeros(slot, dtype=np.int64)
+    count, size = 0, 0
+    for k in range(counts):
+        for n in range(sizes):
+            if held[slot, k, n] < held[slot, count, size]:
+                count, size = k, n
+    while slot > 0:
+        came, back = origin[slot, count, size], length[slot, count, size]
+        places[slot - back : slot] = size
+        slot -= back
+        if came != STAY:
+            size = came
+            if counted:
+                count -= 1
+    return places
