@@ -23,6 +23,7 @@ from planner.diff import changes
 from planner.errors import HistoryError
 from planner.evidence import collect_evidence, notes, reasons
 from planner.forecast import Champion, forecast
+from planner.forecasters.keeping import NO_FITS, Fits
 from planner.forecasters.slots import interval_peaks
 from planner.history import History, Statistic
 from planner.plan import Breach, Estimate, Plan
@@ -85,15 +86,17 @@ class _Decision:
     patterns: tuple[DayPattern, ...]
 
 
-def make_plan(settings: FunctionConfig, question: Question, progress: Progress = lambda _: None) -> Plan:
-    """Plan one function. The same question gives the same plan, byte by byte."""
+def make_plan(
+    settings: FunctionConfig, question: Question, progress: Progress = lambda _: None, *, fits: Fits = NO_FITS
+) -> Plan:
+    """Plan one function. The same question gives the same plan, byte by byte, whatever `fits` hold."""
     now = floor_minute(utc(question.now))
     question = replace(question, now=now, history=_known(question.history, now, settings.history.minimum))
     live = question.live.config
     foreign = foreign_in_horizon(live, now, question.end)
     adopted = foreign if question.adopt else ()
     kept = replace(live, scheduled_actions=tuple(a for a in live.scheduled_actions if a not in adopted))
-    decision = _decide(settings, question, kept, progress)
+    decision = _decide(settings, question, kept, progress, fits)
     progress("writing the document")
     document = compile_document(_wanted(settings, question, decision), kept)
     costs = _estimate(settings, question, decision.champion, document)
@@ -125,7 +128,9 @@ def make_plan(settings: FunctionConfig, question: Question, progress: Progress =
     )
 
 
-def _decide(settings: FunctionConfig, question: Question, kept: ProvisionConfig, progress: Progress) -> _Decision:
+def _decide(
+    settings: FunctionConfig, question: Question, kept: ProvisionConfig, progress: Progress, fits: Fits
+) -> _Decision:
     champion = forecast(
         question.history,
         now=question.now,
@@ -133,6 +138,7 @@ def _decide(settings: FunctionConfig, question: Question, kept: ProvisionConfig,
         horizon=question.horizon + WEEK,
         settings=forecast_settings(settings),
         progress=progress,
+        fits=fits,
     )
     progress("replaying past days to choose the risk")
     sizing = sizing_of(settings, question.instance_concurrency)
