@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from planner.base import utc
+from planner.calendar.acting import NOTHING, Acting
 from planner.errors import HistoryError, InputError
 from planner.forecasters import recent
 from planner.forecasters.base import LEVELS, Family, Outlook, Peaks
@@ -113,7 +114,6 @@ class ForecastSettings:
     """Which forecaster, and what it needs to know about the place."""
 
     forecaster: str = "auto"
-    country: str | None = None
     time_zone: str = "UTC"
     seed: int = 7
     backtest_days: int = 14
@@ -128,6 +128,7 @@ class _Problem:
     slots: int
     peaks: Peaks
     outlooks: tuple[Outlook, ...]
+    acting: Acting
 
     @property
     def days(self) -> float:
@@ -141,21 +142,23 @@ def forecast(
     now: datetime,
     horizon: timedelta,
     settings: ForecastSettings,
+    acting: Acting = NOTHING,
     progress: Callable[[str], None] | None = None,
     fits: Fits = NO_FITS,
 ) -> Champion:
     """Forecast the slot peaks from the slot that contains `now`, by the forecaster that did best on the own past.
 
     Each forecaster is tried from the same time of day on earlier days, with the same delay of its data. Raises
-    InputError for a forecaster that doesn't exist, HistoryError for a history that it can't work from. `fits` are kept
-    from earlier forecasts; they save time and change nothing.
+    InputError for a forecaster that doesn't exist, HistoryError for a history that it can't work from. `acting` is what
+    the calendar says: forecasters see ordinary days, campaigns are put on what they say. `fits` are kept from earlier
+    forecasts; they save time and change nothing.
     """
     if settings.forecaster not in FORECASTERS:
         message = f"there is no forecaster {settings.forecaster!r}"
         raise InputError(message, remedy=f"Choose one of {', '.join(FORECASTERS)}.")
     if horizon <= timedelta(0):
         raise InputError(f"the horizon of {horizon} is not positive", remedy="Ask for an hour or more, such as 24h.")
-    problem = _pose(history.until(now), utc(now), horizon, settings)
+    problem = _pose(history.until(now), utc(now), horizon, settings, acting)
     if settings.forecaster == recent.NAME:
         return _last_resort(problem, (), "it is pinned")
     trials, excuses = _try_all(problem, settings, progress or (lambda _: None), fits)
@@ -172,14 +175,14 @@ def forecast(
     return _champion(problem, trials[name], name, scores, why)
 
 
-def _pose(history: History, now: datetime, horizon: timedelta, settings: ForecastSettings) -> _Problem:
+def _pose(history: History, now: datetime, horizon: timedelta, settings: ForecastSettings, acting: Acting) -> _Problem:
     """Lay out the slots; an earlier day is posed where at least most of a day was known before it."""
     if now - history.end > MAX_LAG:
         message = f"the history ends {(now - history.end) / DAY:.1f} days before now"
         raise HistoryError(message, remedy=f"Give a history that ends less than {MAX_LAG.days} days before now.")
     slot = slot_length(history.step)
     start = slot_start(now, slot)
-    peaks = slot_peaks(history, slot, settings.time_zone)
+    peaks = acting.ordinary(slot_peaks(history, slot, settings.time_zone))
     slots = -(-(now + horizon - start) // slot)
 
     def outlook(origin: datetime, length: int, lag: int) -> Outlook:
@@ -192,14 +195,14 @@ def _pose(history: History, now: datetime, horizon: timedelta, settings: Forecas
     length = min(slots, GROWTH_DAYS * peaks.per_day)
     past = (outlook(start - DAY * day, length, lag) for day in range(1, max(POOL_DAYS, settings.backtest_days + 1) + 1))
     usable = tuple(o for o in past if o.known >= 0.75 * peaks.per_day)
-    return _Problem(start=start, slot=slot, slots=slots, peaks=peaks, outlooks=(first, *usable))
+    return _Problem(start=start, slot=slot, slots=slots, peaks=peaks, outlooks=(first, *usable), acting=acting)
 
 
 def _try_all(
     problem: _Problem, settings: ForecastSettings, progress: Callable[[str], None], fits: Fits
 ) -> tuple[dict[str, Trial], dict[str, str]]:
     """Every family that was asked for, on trial, and the excuses of those that can't take part."""
-    prophet = ProphetFamily(country=settings.country, seed=settings.seed, fits=fits)
+    prophet = ProphetFamily(seed=settings.seed, fits=fits)
     families: tuple[Family, ...] = (LastWeek(), Seasonal(), prophet)
     wanted = {AUTO: {f.name for f in families}, MEAN: set(MEAN_OF)}.get(settings.forecaster, {settings.forecaster})
     trials: dict[str, Trial] = {}
@@ -249,7 +252,8 @@ def _choose(scores: tuple[Score, ...]) -> tuple[str, str]:
 
 def _champion(problem: _Problem, trial: Trial, name: str, scores: tuple[Score, ...], why: str) -> Champion:
     def made(origin: datetime, values: NDArray[np.float64]) -> Forecast:
-        return Forecast(start=origin, slot=problem.slot, levels=LEVELS, values=values, forecaster=name)
+        lifted = problem.acting.lift(values, origin, problem.slot)
+        return Forecast(start=origin, slot=problem.slot, levels=LEVELS, values=lifted, forecaster=name)
 
     origins = [problem.start - DAY * (day + 1) for day in range(len(trial.past))]
     backtests = [Backtest(origin=o, forecast=made(o, v)) for o, v in zip(origins, trial.past, strict=True)]

@@ -17,7 +17,6 @@ def forecast_settings(settings: FunctionConfig) -> ForecastSettings:
     """For the forecast."""
     return ForecastSettings(
         forecaster=settings.forecast.forecaster,
-        country=settings.forecast.country,
         time_zone=settings.time_zone,
         seed=settings.forecast.seed,
         backtest_days=settings.forecast.backtest_days,

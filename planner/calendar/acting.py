@@ -82,8 +82,8 @@ class Acting:
     dates: Dates = field(default_factory=Dates)
     judged: tuple[Judged, ...] = ()
     effects: tuple[Effect, ...] = ()
-    spared: tuple[tuple[int, int], ...] = ()
-    """Wall-clock days (from, up to) that a campaign names as its model: no ordinary days."""
+    models: tuple[tuple[int, int], ...] = ()
+    """Wall-clock days (from, up to) that a campaign is like: no ordinary days."""
     notes: tuple[str, ...] = ()
 
     def seen(self, history: History) -> History:
@@ -104,15 +104,14 @@ class Acting:
 
     def ordinary(self, peaks: Peaks) -> Peaks:
         """The peaks as they would have been on ordinary days, with the days that a rule takes for others."""
-        begin = int(peaks.first)
-        values = peaks.values.copy()
-        for first, last in self.spared:
-            _blank(values, first * peaks.per_day - begin, last * peaks.per_day - begin)
+        values = peaks.values
         if self.effects:
             minutes = _minutes_on_the_wall(peaks, self.zone)
             factor, _ = self._effect(minutes)
-            values[(factor < LEAST_FACTOR) | self._blind(minutes)] = np.nan
-            values /= np.maximum(factor, LEAST_FACTOR)
+            scaled = values / np.maximum(factor, LEAST_FACTOR)
+            ordinary = np.where((factor < LEAST_FACTOR) | self._odd(peaks, minutes), np.nan, scaled)
+            # A young history may hold nothing but a campaign; a poor idea of ordinary days is better than none.
+            values = ordinary if np.isfinite(ordinary).any() else scaled
         return replace(peaks, values=values, relabelled=self._labels(peaks.per_day))
 
     def lift(self, values: Floats, start: datetime, slot: timedelta) -> Floats:
@@ -155,8 +154,12 @@ class Acting:
         factors = np.where(np.isnan(factors), 1.0, factors)
         return factors.reshape(minutes.shape).max(axis=1), floors.reshape(minutes.shape).max(axis=1)
 
-    def _blind(self, minutes: Ints) -> Mask:
+    def _odd(self, peaks: Peaks, minutes: Ints) -> Mask:
+        """Slots that tell nothing of ordinary days: models of campaigns, and campaigns of which no factor is known."""
+        days = (np.arange(len(minutes)) + peaks.first) // peaks.per_day
         gone = np.zeros(len(minutes), dtype=bool)
+        for first, last in self.models:
+            gone |= (days >= first) & (days < last)
         for effect in self.effects:
             if effect.blind:
                 begin, end = effect.campaign.around(self.zone)
@@ -192,10 +195,6 @@ def overlapping(ignored: Ignored, start: datetime, end: datetime, zone: str) -> 
     """Whether a span to ignore touches these instants."""
     begin, stop = ignored.minutes(zone)
     return begin * 60 < end.timestamp() and stop * 60 > start.timestamp()
-
-
-def _blank(values: Floats, begin: int, end: int) -> None:
-    values[max(begin, 0) : max(end, 0)] = np.nan
 
 
 def _minutes_on_the_wall(peaks: Peaks, zone: str) -> Ints:

@@ -56,7 +56,7 @@ def decide(calendar: Calendar, history: History, *, now: datetime, end: datetime
         return blank
     whole = _Whole(blank.seen(history), calendar.time_zone)
     effects = tuple(_effects(dates.campaigns, whole, now, end))
-    acting = replace(blank, effects=effects, spared=tuple(_models(effects)))
+    acting = replace(blank, effects=effects, models=tuple(_models(effects)))
     judged = _judge(calendar, acting, whole, now, end)
     first, last = (_local(moment, calendar.time_zone) for moment in (now, end - timedelta(minutes=1)))
     unknown = unknown_years(calendar.country, range(first.year, last.year + 1), dates.days)
