@@ -82,7 +82,7 @@ def _header(figure: Figure, plan: Plan) -> float:
         va="center",
         bbox=badge,
     )
-    title = wrapped(words.headline(plan), TITLE_SIZE, 0.825 if plan.safe else 0.745, weight="bold")
+    title = wrapped(words.headline(plan), TITLE_SIZE, 0.83 if plan.safe else 0.75, weight="bold")
     figure.text(LEFT, TOP, "\n".join(title), size=TITLE_SIZE, weight="bold", va="top", linespacing=1.25)
     height = TOP - 0.036 * len(title) - 0.008
     for line in _breaches(plan):
