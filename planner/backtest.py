@@ -19,6 +19,7 @@ from planner.baselines import BASELINES, Known
 from planner.config import FunctionConfig
 from planner.cost import Prices
 from planner.errors import HistoryError
+from planner.forecasters.keeping import NO_FITS, Fits
 from planner.history import History
 from planner.pipeline import Question, make_plan
 from planner.provision import LiveDocument, ProvisionConfig
@@ -215,12 +216,17 @@ def origins(days: Sequence[datetime], rules: Rules) -> tuple[datetime, ...]:
     return tuple(day + part * rules.replan for day in days for part in range(DAY // rules.replan))
 
 
-def our_documents(
-    settings: FunctionConfig, past: Past, days: Sequence[datetime], rules: Rules, mapper: Mapper = map
+def our_documents(  # noqa: PLR0917  # the two ports stand last
+    settings: FunctionConfig,
+    past: Past,
+    days: Sequence[datetime],
+    rules: Rules,
+    mapper: Mapper = map,
+    fits: Fits = NO_FITS,
 ) -> dict[datetime, ProvisionConfig]:
     """What the planner would have put at each origin, planned against an empty document."""
     moments = origins(days, rules)
-    return dict(zip(moments, mapper(partial(_planned, settings, past, rules.latency), moments), strict=True))
+    return dict(zip(moments, mapper(partial(_planned, settings, past, rules.latency, fits), moments), strict=True))
 
 
 def baseline_documents(
@@ -325,7 +331,7 @@ def _begin(document: ProvisionConfig, now: datetime, past: Past, rules: Rules) -
     return State(warm=np.maximum(least_values(document, now, 1, rules.among), needed))
 
 
-def _planned(settings: FunctionConfig, past: Past, latency: timedelta, now: datetime) -> ProvisionConfig:
+def _planned(settings: FunctionConfig, past: Past, latency: timedelta, fits: Fits, now: datetime) -> ProvisionConfig:
     question = Question(
         now=now,
         horizon=HORIZON,
@@ -333,7 +339,7 @@ def _planned(settings: FunctionConfig, past: Past, latency: timedelta, now: date
         live=LiveDocument(),
         instance_concurrency=past.instance_concurrency,
     )
-    return make_plan(settings, question).wanted
+    return make_plan(settings, question, fits=fits).wanted
 
 
 def _known(past: Past, now: datetime, rules: Rules) -> Known:

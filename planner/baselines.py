@@ -172,15 +172,15 @@ def holt_winters(known: Known) -> ProvisionConfig:
     return replace(steps, tracking_policies=(_tracker(known, HOLT_WINTERS_GUARD),))
 
 
-STATIC, VENDOR = "static peak of 7 days", "tracking 0.3, the vendor's example"
+STATIC, VENDOR = "static peak of 7 days", "tracking 0.3, the vendor's"
 BASELINES: Mapping[str, Baseline] = {
     STATIC: static_peak,
     VENDOR: tracking(0.3, floor=1),
     "tracking 0.6": tracking(0.6),
     "tracking 0.9": tracking(0.9),
     "day and night by cron": two_levels,
-    "last week, hourly maximum + 10 %": last_week,
-    "P99 of 4 weeks by time of day": quantile_by_time,
+    "last week's hours + 10 %": last_week,
+    "P99 of 4 weeks": quantile_by_time,
     "P99 of 4 weeks, tracking 0.9": quantile_and_tracking,
     "like AWS predictive scaling": aws_like,
     "like AHPA": ahpa_like,

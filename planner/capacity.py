@@ -57,7 +57,50 @@ class CapacitySchedule:
     end: datetime
     steps: tuple[Step, ...]
 
-    def levels(demand: Demand, rules: StepRules) -> NDArray[np.int64]:
+    def per_minute(self) -> NDArray[np.int64]:
+        """Instances wanted in each minute of [start, end); shape (minutes,)."""
+        at = [max(minutes_between(self.start, step.at), 0) for step in self.steps]
+        lengths = np.diff([*at, minutes_between(self.start, self.end)])
+        return np.repeat([step.instances for step in self.steps], lengths)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayPattern:
+    """From each local minute of a day of this class on, so many instances: (minute of day, instances)."""
+
+    name: str
+    weekdays: str
+    """Cron's day-of-week field, in names."""
+    steps: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Need:
+    """Instances needed in each slot from `start`; shape (slots,)."""
+
+    start: datetime
+    slot: timedelta
+    instances: NDArray[np.int64]
+
+
+def required(need: NDArray[np.int64], rules: StepRules) -> NDArray[np.int64]:
+    """What must have been asked for in each minute so that `need` (instances a minute) is met; same shape.
+
+    The need of the next `lead` minutes counts already now, and more than `growth_per_minute` a minute is asked for
+    earlier still. Works on the last axis.
+    """
+    lead = -(-rules.lead // MINUTE)
+    asked = need.copy()
+    for ahead in range(1, lead + 1):
+        asked[..., :-ahead] = np.maximum(asked[..., :-ahead], need[..., ahead:])
+    if np.diff(asked, axis=-1).max(initial=0) > rules.growth_per_minute:
+        ramp = rules.growth_per_minute * np.arange(asked.shape[-1])
+        # asked[t] >= asked[u] - growth * (u - t) for every later u.
+        asked = np.maximum.accumulate((asked - ramp)[..., ::-1], axis=-1)[..., ::-1] + ramp
+    return asked
+
+
+def levels(demand: Demand, rules: StepRules) -> NDArray[np.int64]:
     """Instances in each slot of the cheapest stairs; shape (slots,).
 
     The cost of a slot is its instance-minutes and, at the demand's price, what is expected to be cold in it; a rise

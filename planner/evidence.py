@@ -11,11 +11,12 @@ import pandas as pd
 from planner.capacity import CapacitySchedule
 from planner.compiler import END, STEP
 from planner.forecast import Champion, Forecast
+from planner.guard import GuardWindow
 from planner.guardrails import FALLBACK, GUARD, HOLD, OWN
 from planner.history import History
 from planner.plan import Band, Evidence, Recent
 from planner.provision import MetricType, ProvisionConfig, ScheduledAction, holds_ours
-from planner.risk import Choice
+from planner.decision import Policies
 
 SHOWN_LEVELS = (0.05, 0.5, 0.9, 0.99)
 SHOWN_PAST = timedelta(days=3)
@@ -25,8 +26,9 @@ SHOWN_SLOT = timedelta(minutes=15)
 def collect_evidence(
     history: History,
     champion: Champion,
-    choice: Choice,
+    policies: Policies,
     *,
+    guard: tuple[GuardWindow, ...],
     end: datetime,
     instance_concurrency: int,
     lead: timedelta,
@@ -43,9 +45,12 @@ def collect_evidence(
         forecaster=champion.forecast.forecaster,
         forecaster_reason=champion.reason,
         scores=tuple((s.forecaster, 0.0 if s.excuse else round(s.wql, 4), s.excuse) for s in ranked),
-        risk_level=choice.risk_level,
-        guard_target=choice.guard_target,
-        risk_reason=choice.reason,
+        policy=str(policies.day.policy),
+        policy_reason=policies.day.reason,
+        near_policy=str(policies.hour.policy),
+        near_reason=policies.hour.reason,
+        near_end=policies.near_end,
+        guard=guard,
         instance_concurrency=instance_concurrency,
         lead=lead,
         recent=_recent(history),
@@ -65,9 +70,10 @@ def reasons(document: ProvisionConfig, schedule: CapacitySchedule) -> Mapping[st
     for policy in document.tracking_policies:
         if policy.name.startswith(HOLD):
             why[policy.name] = "holds its step until the next, in case its at() lies before the put and doesn't fire"
+        elif policy.name.startswith(GUARD):
+            why[policy.name] = "live guard: answers load above the forecast"
         elif policy.name.startswith(OWN):
             why[policy.name] = "as configured"
-    why[GUARD] = "live guard: answers load above the forecast"
     why[FALLBACK] = "safe tracker: takes over at the horizon if nobody renews the plan"
     return why
 
@@ -106,11 +112,10 @@ def _recent(history: History) -> Recent:
 
 def _band(forecast: Forecast, end: datetime) -> Band:
     slots = -(-(end - forecast.start) // forecast.slot)
+    peaks = [forecast.peak(level)[:slots] for level in SHOWN_LEVELS]
     return Band(
         start=forecast.start,
         slot=forecast.slot,
         levels=SHOWN_LEVELS,
-        values=tuple(
-            tuple(round(float(value), 3) for value in forecast.quantile(level)[:slots]) for level in SHOWN_LEVELS
-        ),
+        values=tuple(tuple(round(float(value), 3) for value in level) for level in peaks),
     )

@@ -14,16 +14,18 @@ import numpy as np
 import pandas as pd
 
 from planner.base import floor_minute, iso, utc
-from planner.capacity import CapacitySchedule, DayPattern, schedule
+from planner.capacity import CapacitySchedule, DayPattern, Need, schedule
 from planner.compiler import Wanted, compile_document, foreign_in_horizon, step_budget
 from planner.config import FunctionConfig
 from planner.cost import Scene, estimate
-from planner.demand import Demand, Sizing, demand
+from planner.demand import Demand, Sizing
 from planner.diff import changes
 from planner.errors import HistoryError
 from planner.evidence import collect_evidence, notes, reasons
 from planner.forecast import Champion, forecast
+from planner.forecasters.keeping import NO_FITS, Fits
 from planner.forecasters.slots import interval_peaks
+from planner.guard import GuardWindow
 from planner.history import History, Statistic
 from planner.plan import Breach, Estimate, Plan
 from planner.policies import (
@@ -36,16 +38,19 @@ from planner.policies import (
     sizing_of,
     step_rules,
 )
-from planner.provision import LiveDocument, ProvisionConfig, ScheduledAction
+from planner.decision import Policies, cautious, decide, guarded, weighed
+from planner.provision import MAX_TRACKERS, LiveDocument, ProvisionConfig, ScheduledAction
 from planner.reading import least_values
 from planner.recurring import WEEK, day_patterns
-from planner.risk import Choice, choose
 from planner.safety import SOON, Situation, breaches
 from planner.undo import steps_of
 
 RECURRING_STEPS = 16
-RECURRING_LEVEL = 0.95
+RECURRING_WORTH = 0.02
 """The fallback runs unattended, so it takes less risk than the dated steps may."""
+OTHER_TRACKERS = 12
+"""Places left for what holds steps during a put, the fallback and the owner's own trackers."""
+SHOWN = 0.9
 HOUR = timedelta(hours=1)
 
 Progress = Callable[[str], None]
@@ -80,20 +85,23 @@ class _Decision:
     """What was decided, before it is put into FC's words."""
 
     champion: Champion
-    choice: Choice
+    policies: Policies
+    guard: tuple[GuardWindow, ...]
     schedule: CapacitySchedule
     patterns: tuple[DayPattern, ...]
 
 
-def make_plan(settings: FunctionConfig, question: Question, progress: Progress = lambda _: None) -> Plan:
-    """Plan one function. The same question gives the same plan, byte by byte."""
+def make_plan(
+    settings: FunctionConfig, question: Question, progress: Progress = lambda _: None, *, fits: Fits = NO_FITS
+) -> Plan:
+    """Plan one function. The same question gives the same plan, byte by byte, whatever `fits` hold."""
     now = floor_minute(utc(question.now))
     question = replace(question, now=now, history=_known(question.history, now, settings.history.minimum))
     live = question.live.config
     foreign = foreign_in_horizon(live, now, question.end)
     adopted = foreign if question.adopt else ()
     kept = replace(live, scheduled_actions=tuple(a for a in live.scheduled_actions if a not in adopted))
-    decision = _decide(settings, question, kept, progress)
+    decision = _decide(settings, question, kept, progress, fits)
     progress("writing the document")
     document = compile_document(_wanted(settings, question, decision), kept)
     costs = _estimate(settings, question, decision.champion, document)
@@ -116,7 +124,8 @@ def make_plan(settings: FunctionConfig, question: Question, progress: Progress =
         evidence=collect_evidence(
             question.history,
             decision.champion,
-            decision.choice,
+            decision.policies,
+            guard=decision.guard,
             end=question.end,
             instance_concurrency=question.instance_concurrency,
             lead=settings.capacity.lead + settings.capacity.evaluation_lag,
@@ -125,7 +134,9 @@ def make_plan(settings: FunctionConfig, question: Question, progress: Progress =
     )
 
 
-def _decide(settings: FunctionConfig, question: Question, kept: ProvisionConfig, progress: Progress) -> _Decision:
+def _decide(
+    settings: FunctionConfig, question: Question, kept: ProvisionConfig, progress: Progress, fits: Fits
+) -> _Decision:
     champion = forecast(
         question.history,
         now=question.now,
@@ -133,18 +144,28 @@ def _decide(settings: FunctionConfig, question: Question, kept: ProvisionConfig,
         horizon=question.horizon + WEEK,
         settings=forecast_settings(settings),
         progress=progress,
+        fits=fits,
     )
     progress("replaying past days to choose the risk")
     sizing = sizing_of(settings, question.instance_concurrency)
     rules = step_rules(settings, step_budget(kept, RECURRING_STEPS))
-    choice = choose(question.history, champion, risk_rules(settings, sizing, rules))
+    policies = decide(question.history, champion, risk_rules(settings, sizing, rules))
     progress("finding the cheapest steps")
-    steps = demand(champion.forecast, risk_level=choice.risk_level, sizing=sizing)
-    week = demand(champion.forecast, risk_level=max(choice.risk_level, RECURRING_LEVEL), sizing=sizing)
+    steps = schedule(
+        weighed(champion.forecast, policies, sizing), start=question.now, end=question.end, rules=rules
+    )
+    week = weighed(champion.forecast, cautious(policies, RECURRING_WORTH), sizing)
     return _Decision(
         champion=champion,
-        choice=choice,
-        schedule=schedule(steps, start=question.now, end=question.end, rules=rules),
+        policies=policies,
+        guard=guarded(
+            champion.forecast,
+            policies,
+            steps,
+            instance_concurrency=sizing.instance_concurrency,
+            most=MAX_TRACKERS - OTHER_TRACKERS - len(kept.tracking_policies),
+        ),
+        schedule=steps,
         patterns=day_patterns(
             _from(week, question.end),
             zone=settings.time_zone,
@@ -161,7 +182,7 @@ def _wanted(settings: FunctionConfig, question: Question, decision: _Decision) -
         patterns=decision.patterns,
         time_zone=settings.time_zone,
         guards=guard_policy(settings),
-        live_target=decision.choice.guard_target,
+        guard=decision.guard,
         always_allocate_cpu=cpu,
         always_allocate_gpu=gpu,
         valid_until=_valid_until(settings, question),
@@ -221,12 +242,11 @@ def _running(question: Question) -> int:
 def _clipped(settings: FunctionConfig, question: Question, decision: _Decision) -> tuple[str, ...]:
     """A word on demand that the owner's ceiling cuts off: FC would serve the rest cold."""
     ceiling = settings.capacity.max_instances
-    level = decision.choice.risk_level
-    peak = float(decision.champion.forecast.quantile(level)[: -(WEEK // decision.champion.forecast.slot)].max())
+    peak = float(decision.champion.forecast.peak(SHOWN)[: -(WEEK // decision.champion.forecast.slot)].max())
     needed = -int(-peak // question.instance_concurrency)
     if needed <= ceiling:
         return ()
-    note = f"clipped: P{100 * level:g} of the peak needs {needed} instances, capacity.max_instances allows {ceiling}; "
+    note = f"clipped: P{100 * SHOWN:g} of the peak needs {needed} instances, capacity.max_instances allows {ceiling}; "
     return (note + "raise it, and the account's quota, or the rest is cold",)
 
 
@@ -241,10 +261,10 @@ def _known(history: History, now: datetime, minimum: timedelta) -> History:
     return known
 
 
-def _from(week: Demand, start: datetime) -> Demand:
-    """The demand from the slot that contains `start` on."""
+def _from(week: Demand, start: datetime) -> Need:
+    """The instances from the slot that contains `start` on, each slot taken alone."""
     skip = int((start - week.start) // week.slot)
-    return replace(week, start=week.start + skip * week.slot, instances=week.instances[skip:])
+    return Need(start=week.start + skip * week.slot, slot=week.slot, instances=week.instances[skip:])
 
 
 def _observed(history: History, span: timedelta, sizing: Sizing) -> int:

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from planner.base import FunctionRef, iso
 from planner.capacity import CapacitySchedule, DayPattern
+from planner.guard import GuardWindow
 from planner.provision import ProvisionConfig, canonical_json
 
 FORMAT = 1
@@ -122,11 +123,15 @@ class Evidence:
     forecaster_reason: str
     scores: tuple[tuple[str, float, str], ...]
     """(forecaster, WQL, excuse) in order of merit."""
-    risk_level: float
-    """The quantile of the slot's peak that is sized for."""
-    guard_target: float | None
-    """The live tracker's metric target; None where none is worth it."""
-    risk_reason: str
+    policy: str
+    """By what the steps were sized and guarded."""
+    policy_reason: str
+    near_policy: str
+    """The same until `near_end`: what a plan that is renewed each hour is followed for."""
+    near_reason: str
+    near_end: datetime
+    guard: tuple[GuardWindow, ...]
+    """The live guard's metric targets; empty where none is worth it."""
     instance_concurrency: int
     lead: timedelta
     """From asking FC to the first warm request, evaluation lag included."""

@@ -7,6 +7,7 @@ from planner.config import FunctionConfig
 from planner.cost import Prices
 from planner.demand import Sizing
 from planner.forecast import ForecastSettings
+from planner.guard import NO_GUARD, Guard
 from planner.guardrails import CustomTracker, GuardPolicy
 from planner.provision import MetricType, ProvisionConfig
 from planner.risk import GUARDS, Objective, RiskRules
@@ -17,7 +18,6 @@ def forecast_settings(settings: FunctionConfig) -> ForecastSettings:
     """For the forecast."""
     return ForecastSettings(
         forecaster=settings.forecast.forecaster,
-        country=settings.forecast.country,
         time_zone=settings.time_zone,
         seed=settings.forecast.seed,
         backtest_days=settings.forecast.backtest_days,
@@ -45,11 +45,11 @@ def step_rules(settings: FunctionConfig, max_steps: int) -> StepRules:
 
 def risk_rules(settings: FunctionConfig, sizing: Sizing, steps: StepRules) -> RiskRules:
     """For the choice of the risk."""
-    guards: tuple[float | None, ...] = GUARDS
+    guards = GUARDS
     if not settings.guardrails.enabled or settings.guardrails.live == "off":
-        guards = (None,)
+        guards = (NO_GUARD,)
     elif settings.guardrails.live != "auto":
-        guards = (settings.guardrails.live,)
+        guards = (Guard(target=settings.guardrails.live),)
     return RiskRules(
         sizing=sizing,
         steps=steps,

@@ -79,7 +79,8 @@ def regret(known: Reference, *, cold_share: float, hours: float, objective: floa
 def smoothed_rate(load: Floats) -> Floats:
     """The rate behind a load of which only the counts are known: the centred mean over fifteen minutes, same shape.
 
-    It still holds a little of the noise (a fifteenth of its variance), so this reference knows a little more than the
-    tide and the regret comes out somewhat high.
+    It still holds a little of the noise (a fifteenth of its variance) and blurs what moves within minutes. On nineteen
+    traces whose rate is known the regret at 0.1 % cold came out 1.5 % high in the middle, 16 % low and 15 % high at the
+    ends; half as long a mean knows more of the noise, twice as long a mean less of the tide.
     """
     return np.convolve(np.pad(load, SMOOTH // 2, mode="edge"), np.full(SMOOTH, 1 / SMOOTH), mode="valid")

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.base import MINUTE, FunctionRef, floor_minute, utc
+from planner.base import MINUTE, FunctionRef, floor_minute, minutes_between, utc
 from planner.capacity import CapacitySchedule, Step, StepRules, cheapest_cuts
 from planner.compiler import Wanted, compile_document, foreign_in_horizon, step_budget
 from planner.diff import changes
+from planner.guard import GuardWindow
 from planner.guardrails import GuardPolicy
 from planner.plan import Plan
 from planner.provision import LiveDocument, ProvisionConfig
@@ -48,7 +50,7 @@ def rollback(earlier: Plan, present: Present, *, guards: GuardPolicy, safety: Sa
         patterns=earlier.patterns,
         time_zone=earlier.time_zone,
         guards=guards,
-        live_target=earlier.evidence.guard_target if earlier.evidence else None,
+        guard=_redated_guard(earlier, now),
         always_allocate_cpu=earlier.wanted.always_allocate_cpu,
         always_allocate_gpu=earlier.wanted.always_allocate_gpu,
         valid_until=now + present.valid_for,
@@ -157,6 +159,22 @@ def _redated(earlier: Plan, now: datetime, max_steps: int) -> CapacitySchedule:
         for cut, level in zip(cuts, levels, strict=True)
     )
     return CapacitySchedule(start=now, end=now + timedelta(days=1), steps=steps)
+
+
+def _redated_guard(earlier: Plan, now: datetime) -> tuple[GuardWindow, ...]:
+    """The plan's live guard by local time of day, for a day from `now`; where it says nothing, none."""
+    found = earlier.evidence.guard if earlier.evidence else ()
+    zone = ZoneInfo(earlier.time_zone)
+    by_time = np.full(DAY, np.nan)
+    for window in reversed(found):
+        by_time[_minutes_of_day(window.start, minutes_between(window.start, window.end), zone)] = window.target
+    targets = np.nan_to_num(by_time[_minutes_of_day(now, DAY, zone)])
+    cuts = np.concatenate(([0], np.flatnonzero(np.diff(targets)) + 1, [DAY]))
+    return tuple(
+        GuardWindow(start=now + int(cut) * MINUTE, end=now + int(end) * MINUTE, target=float(targets[cut]))
+        for cut, end in pairwise(cuts)
+        if targets[cut] > 0
+    )
 
 
 def _minutes_of_day(start: datetime, minutes: int, zone: ZoneInfo) -> NDArray[np.int64]:

@@ -40,8 +40,8 @@ class Span:
 class Campaign(Span):
     """A span of another load than usual. `uplift`: times the usual; or `like` the days from that date on.
 
-    `at_least` is a floor of concurrency, for a launch without history. `ramp_up` ends where the span begins, `ramp_down`
-    begins where it ends, both straight lines. `source` names the file for people.
+    `at_least` is a floor of concurrency, for a launch without history. `ramp_up` ends where the span begins and
+    `ramp_down` begins where it ends, both straight lines. `source` names the file for people.
     """
 
     name: str

@@ -88,9 +88,9 @@ def unknown_years(country: str | None, years: Iterable[int], own: Iterable[OwnDa
 
 def library() -> str:
     """Name and version of the table of holidays."""
-    import holidays  # noqa: PLC0415  # slow to import, and without a country nobody needs it
+    from holidays.version import __version__  # noqa: PLC0415  # slow to import, and few files name a country
 
-    return f"holidays {holidays.__version__}"
+    return f"holidays {__version__}"
 
 
 def _unnoticed(country: str, year: int) -> bool:

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from planner.base import iso
-from planner.calendar.campaigns import Campaign
-from planner.calendar.rules import EPOCH, number
+from planner.calendar.campaigns import Campaign, Mask
+from planner.calendar.rules import number
 from planner.errors import HistoryError
 from planner.forecasters.base import SATURDAY, Floats, Ints, Peaks
 from planner.forecasters.slots import DAY
@@ -45,12 +45,6 @@ def shape(campaign: Campaign, peaks: Peaks, history: History, zone: str) -> Floa
     return np.asarray(np.clip((above + floor) / (below + floor), LOWEST, HIGHEST))
 
 
-def past_slots(campaign: Campaign, peaks: Peaks, zone: str) -> tuple[int, int]:
-    """The slots of the past campaign, first and the one after the last, counted from the peaks' first."""
-    slots = _slots(campaign, peaks, zone)
-    return int(slots[0]), int(slots[-1]) + 1
-
-
 def wall_slot(moment: datetime, per_day: int) -> int:
     """Number of the wall-clock slot that holds a naive `moment`."""
     return (moment - datetime(1970, 1, 1)) // (DAY / per_day)  # noqa: DTZ001  # the wall clock has no zone
@@ -75,15 +69,15 @@ def _usual(peaks: Peaks, slots: Ints) -> Floats:
     here, there = peaks.weekday(slots)[:, None], peaks.weekday(at)
     same = np.where(here == there, values, np.nan)
     alike = np.where((here >= SATURDAY) == (there >= SATURDAY), values, np.nan)
-    chosen = np.where(np.isfinite(same).any(axis=1)[:, None], same, alike)
-    known = np.isfinite(chosen)
+    chosen = np.where(np.isfinite(same).any(axis=1, keepdims=True), same, alike)
+    known: Mask = np.isfinite(chosen)
     taken = known & (known.cumsum(axis=1) <= ORDINARY_DAYS)
     count = taken.sum(axis=1)
     total = np.where(taken, chosen, 0).sum(axis=1)
     return np.asarray(np.divide(total, count, out=np.full(count.size, np.nan), where=count > 0))
 
 
-def _smooth(values: Floats, held: np.ndarray, per_day: int) -> Floats:
+def _smooth(values: Floats, held: Mask, per_day: int) -> Floats:
     reach = min(int(SMOOTHING / (DAY / per_day)), (values.size - 1) // 2)
     kernel = np.ones(2 * reach + 1)
     sums, counts = (np.convolve(v, kernel, mode="same") for v in (values, held.astype(np.float64)))
@@ -97,6 +91,3 @@ def _missing(campaign: Campaign, history: History, what: str) -> HistoryError:
         f"{what}: it runs from {iso(history.start)} to {iso(history.end)}",
         remedy="Give a longer history, or write the campaign's uplift as a factor.",
     )
-
-
-__all__ = ["EPOCH", "past_slots", "shape", "wall_slot"]

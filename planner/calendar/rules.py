@@ -1,4 +1,4 @@
-"""Rules for special days, each on trial on the function's own past: does forecasting such a day as another weekday help?
+"""Rules for special days, each on trial on the function's own past.
 
 A public holiday is tried as a Sunday, a make-up workday as the weekday that it stands in for. Each past special day is
 forecast from its midnight, from what was known then, with the rule and without it.
@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 
 import numpy as np
 
-from planner.calendar.days import Day, DayClass
-from planner.forecasters.base import Floats, Outlook, Peaks
+from planner.calendar.days import SATURDAY, Day, DayClass
+from planner.forecasters.base import Outlook, Peaks
 from planner.forecasters.seasonal import Seasonal
 from planner.forecasters.slots import MAX_DAYS
 
@@ -22,30 +22,23 @@ LEAST_DAYS = 14
 """Days before a special day without which its trial says nothing: no second Sunday is known."""
 ORDINARY = 7
 """Days before a special day on which the forecaster's members are weighed."""
+LEAST_NAMED = 2
+"""Trials of a holiday of one name that outweigh those of all others."""
 MOST_TRIALS = 12
 """Of a class, those of the same name first, then the newest: each costs a dozen forecasts."""
 GAIN = 0.9
-"""Times the error without the rule that the error with it may have: a smaller gain on a few days is luck."""
-STANDS_OUT = 2.0
-"""Times the usual error of the days before it that marks a special day as one that ordinary days learn nothing from."""
+"""Times the error without the rule that the error with it may have, an imaginary day of loss included."""
 KNOWN = 0.75
 """Share of a day's slots that must be known for it to be judged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """A past special day: errors are sums of absolute errors of the centre over the sum of the peaks."""
+    """A past special day: the sum of the centre's absolute errors over that of the peaks, without and with a rule."""
 
     day: Day
     without: float
     acting: float
-    usual: float
-    """Median error of the days before it, without the rule."""
-
-    @property
-    def stands_out(self) -> bool:
-        """Whether an ordinary forecast missed it by far."""
-        return self.without > STANDS_OUT * self.usual
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +52,12 @@ class Evidence:
 
     @property
     def helps(self) -> bool:
-        """Whether the rule is to act."""
-        return self.days > 0 and self.acting <= GAIN * self.without
+        """Whether the rule is to act.
+
+        A gain on few days is luck as often as not, so one more day is imagined on which the rule loses what it loses
+        on the mean, and nothing is lost without it: one day has to show 0.45 times the error, three 0.675 times.
+        """
+        return (self.days + 1) * self.acting <= GAIN * self.days * self.without and self.days > 0
 
 
 def number(day: date) -> int:
@@ -68,23 +65,32 @@ def number(day: date) -> int:
     return (day - EPOCH).days
 
 
-def labels(days: Iterable[Day]) -> tuple[tuple[int, int], ...]:
-    """For `Peaks.relabelled`."""
-    return tuple((number(day.date), day.like) for day in days)
+def labels(days: Iterable[Day], per_day: int) -> tuple[tuple[int, int, int], ...]:
+    """For `Peaks.relabelled`: each whole day."""
+    return tuple((number(d.date) * per_day, (number(d.date) + 1) * per_day, d.like) for d in days)
 
 
 def weigh(day: Day, trials: Iterable[Trial]) -> Evidence:
-    """Evidence for the rule on `day`: of the same holiday where the history holds it, else of all days of the class."""
-    alike = [t for t in trials if t.day.kind is day.kind and t.day.date != day.date]
+    """Evidence for the rule on `day`.
+
+    A day that was on trial speaks for itself. Else the same holiday where it was on trial at least twice, else all days
+    of its class; a Saturday taken for a Sunday says nothing of a Monday taken for one.
+    """
+    alike = [t for t in trials if t.day.kind is day.kind and _at_weekend(t.day) == _at_weekend(day)]
+    own = [t for t in alike if t.day == day]
     named = [t for t in alike if t.day.name == day.name and day.kind is DayClass.HOLIDAY]
-    chosen = named or alike
+    chosen = own or (named if len(named) >= LEAST_NAMED else alike)
     count = max(len(chosen), 1)
     return Evidence(
         days=len(chosen),
-        named=bool(named),
+        named=chosen is named,
         without=sum(t.without for t in chosen) / count,
         acting=sum(t.acting for t in chosen) / count,
     )
+
+
+def _at_weekend(day: Day) -> bool:
+    return day.date.weekday() >= SATURDAY
 
 
 def try_days(peaks: Peaks, special: Sequence[Day], coming: Sequence[Day]) -> tuple[Trial, ...]:
@@ -115,25 +121,22 @@ def try_day(peaks: Peaks, day: Day, past: Sequence[Day]) -> Trial | None:
     if known - begin < LEAST_DAYS * peaks.per_day or held.size < known - begin + KNOWN * peaks.per_day:
         return None
     window = replace(peaks, values=held, first=peaks.first + begin)
-    plain = _errors(window, known - begin)
-    if not np.isfinite(plain[0]) or not np.isfinite(plain[1:]).any():
-        return None
-    acting = _errors(replace(window, relabelled=labels(past)), known - begin)
-    return Trial(day=day, without=float(plain[0]), acting=float(acting[0]), usual=float(np.nanmedian(plain[1:])))
+    without = _error(window, known - begin)
+    acting = _error(replace(window, relabelled=labels(past, peaks.per_day)), known - begin)
+    return Trial(day=day, without=without, acting=acting) if np.isfinite(without) else None
 
 
-def _errors(peaks: Peaks, known: int) -> Floats:
-    """Relative absolute error of the day from `known`, then of each day before it; NaN where too little is known."""
+def _error(peaks: Peaks, known: int) -> float:
+    """Relative absolute error of the day from `known`; NaN where too little of it is known."""
     day = peaks.per_day
     starts = [known - back * day for back in range(ORDINARY + 1)]
     outlooks = [Outlook(targets=np.arange(start, start + day), known=start) for start in starts]
-    truths = np.array([peaks.at(o.targets) for o in outlooks])
-    centres = np.array([centre.roots**2 for centre in Seasonal().centres(peaks, outlooks)])
-    seen = np.isfinite(truths)
-    lost = np.where(seen, np.abs(truths - centres), 0).sum(axis=1)
-    total = np.where(seen, truths, 0).sum(axis=1)
-    sound = (seen.mean(axis=1) >= KNOWN) & (total > 0)
-    return np.asarray(np.divide(lost, total, out=np.full(lost.size, np.nan), where=sound))
+    truth = peaks.at(outlooks[0].targets)
+    seen = np.isfinite(truth)
+    if seen.mean() < KNOWN or not truth[seen].sum():
+        return float("nan")
+    centre = Seasonal().centres(peaks, outlooks)[0].roots ** 2
+    return float(np.abs(truth - centre)[seen].sum() / truth[seen].sum())
 
 
 def special_days(days: Mapping[date, Day], start: date, end: date) -> tuple[Day, ...]:
@@ -143,8 +146,3 @@ def special_days(days: Mapping[date, Day], start: date, end: date) -> tuple[Day,
         for _, day in sorted(days.items())
         if day.kind in {DayClass.HOLIDAY, DayClass.MAKE_UP} and start <= day.date < end
     )
-
-
-def span_of(first: date, last: date) -> tuple[date, ...]:
-    """Every day from `first` to `last`, both included."""
-    return tuple(first + timedelta(days=n) for n in range((last - first).days + 1))

@@ -12,7 +12,7 @@ import typer
 
 from planner.cli.options import CONFIG, AsJson, ConfigFile, FunctionName
 from planner.cli.output import err, say, show, show_json
-from planner.cli.planning import History, Now, instant
+from planner.cli.planning import Cache, History, Now, instant
 from planner.cli.room import Room
 from planner.errors import InputError
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from planner.backtest import Backtest, Mapper, Past, Rules
     from planner.config import FunctionConfig
     from planner.exports.backtest_words import Report
+    from planner.forecasters.keeping import Fits
 
 DAY = timedelta(days=1)
 
@@ -59,6 +60,7 @@ def backtest(  # noqa: PLR0917  # typer makes each an option
     latency: Latency = "3m",
     instant_put: Instant = False,
     jobs: Jobs = 1,
+    cache: Cache = None,
     out: Out = None,
     json: AsJson = False,
 ) -> None:
@@ -73,7 +75,7 @@ def backtest(  # noqa: PLR0917  # typer makes each an option
     past = past_of(question.history, question.instance_concurrency)
     rules = _rules(room.settings, again, unseen, instant_put=instant_put)
     chosen = judged_days(past, question.now, rules, count=days, every=every)
-    report = _report(room.settings, _judged(room.settings, past, chosen, rules, jobs), question.lacked)
+    report = _report(room.settings, _judged(room, past, chosen, rules, jobs=jobs, fits=room.fits(cache)))
     files: tuple[Path, ...] = ()
     if out is not None:
         from planner.exports.backtest_files import export_backtest  # noqa: PLC0415  # as above
@@ -94,12 +96,12 @@ def _show(report: Report, files: tuple[Path, ...], *, as_json: bool) -> None:
         say(f"Wrote {len(files)} files to {files[0].parent}: backtest.md to read, backtest.png to look at.")
 
 
-def _judged(settings: FunctionConfig, past: Past, days: tuple[datetime, ...], rules: Rules, jobs: int) -> Backtest:
+def _judged(room: Room, past: Past, days: tuple[datetime, ...], rules: Rules, *, jobs: int, fits: Fits) -> Backtest:
     from planner.backtest import OURS, baseline_documents, judge, origins, our_documents  # noqa: PLC0415  # as above
     from planner.baselines import BASELINES  # noqa: PLC0415  # as above
 
     with _bar(len(origins(days, rules)) + len(BASELINES)) as step, _mapper(jobs, step) as mapper:
-        documents = {OURS: our_documents(settings, past, days, rules, mapper)}
+        documents = {OURS: our_documents(room.settings, past, days, rules, mapper, fits)}
         for name in BASELINES:
             step(name)
             documents[name] = baseline_documents(name, past, days, rules)
@@ -125,20 +127,22 @@ def _rules(settings: FunctionConfig, replan: timedelta, latency: timedelta, *, i
     )
 
 
-def _report(settings: FunctionConfig, result: Backtest, lacked: tuple[str, ...]) -> Report:
+def _report(settings: FunctionConfig, result: Backtest) -> Report:
     from planner.exports.backtest_words import Report  # noqa: PLC0415  # as above
     from planner.policies import prices  # noqa: PLC0415  # as above
 
     estimated = (
         "The tide behind the load is not known: the reference takes the mean over fifteen minutes around each minute "
-        "for it, so it knows a little of the noise too, and every regret is somewhat high."
+        "for it, so a regret is a few per cent rough."
     )
+    each = result.instance_concurrency
+    made = f"Every plan was made against an empty document, for {each} request{'s' if each > 1 else ''} an instance."
     return Report(
         function=str(settings.ref),
         backtest=result,
         prices=prices(settings),
         dated=settings.price.dated,
-        remarks=(estimated, *(f"Could not be read: {text}." for text in lacked)),
+        remarks=(estimated, made),
     )
 
 

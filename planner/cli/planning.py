@@ -45,6 +45,13 @@ Export = Annotated[
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Store nothing (plan never writes to Function Compute anyway).")
 ]
+Cache = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="Folder of fits kept between plans, in place of PLANNER_CACHE and the configured one; off: keep none.",
+    ),
+]
 Adopt = Annotated[
     bool,
     typer.Option(
@@ -72,6 +79,7 @@ def plan(  # noqa: PLR0917  # typer makes each an option
     export: Export = None,
     dry_run: DryRun = False,
     adopt: Adopt = False,
+    cache: Cache = None,
     detailed_exitcode: Detailed = False,
     json: AsJson = False,
 ) -> None:
@@ -82,11 +90,12 @@ def plan(  # noqa: PLR0917  # typer makes each an option
     room = Room.open(config, function)
     if not dry_run:
         _refuse_later(moment, room.clock.now())
+    fits = room.fits(cache)
     with progress() as stage:
         question = room.question(history=history, now=moment, horizon=span, adopt=adopt)
         # Opened before the work, so that a database that can't be used is told at once.
         store = None if dry_run else room.store
-        made = make_plan(room.settings, question, stage)
+        made = make_plan(room.settings, question, stage, fits=fits)
         files = _exported(made, export, stage)
     number = None if store is None else store.save_plan(made, who=who(), at=room.clock.now())
     if json:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from planner.base import FunctionRef
     from planner.config import Config, FunctionConfig
     from planner.fc.port import FunctionCompute
+    from planner.forecasters.keeping import Fits
     from planner.history import History
     from planner.pipeline import Question
     from planner.provision import LiveDocument
@@ -156,6 +157,15 @@ class Room:
             adopt=adopt,
             lacked=tuple(lacked),
         )
+
+    def fits(self, folder: Path | None) -> Fits:
+        """Where fits are kept: in `folder` if a person named one, else as configured."""
+        from planner.config.cache import OFF  # noqa: PLC0415  # as above
+        from planner.fits import FitFolder  # noqa: PLC0415  # as above
+        from planner.forecasters.keeping import NO_FITS  # noqa: PLC0415  # as above
+
+        folder = folder or self.config.cache_folder
+        return NO_FITS if folder is None or folder == Path(OFF) else FitFolder(folder=folder)
 
     def present(self) -> Present:
         """Where a plan that takes something back starts from."""

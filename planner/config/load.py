@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from planner.config.cache import resolve_cache
 from planner.config.checks import conflicts, merged
 from planner.config.database import VARIABLE, check_url, resolve_url
 from planner.config.faults import place, translate
@@ -31,6 +32,8 @@ class Config:
     database: DatabaseConfig
     database_url: str = field(repr=False)
     """For SQLAlchemy, absolute; from environment PLANNER_DATABASE_URL where that is set, so it may hold a password."""
+    cache_folder: Path | None
+    """Absolute; None: fits are not kept. From environment PLANNER_CACHE where that is set."""
     functions: tuple[FunctionConfig, ...]
 
     @property
@@ -96,6 +99,7 @@ def load_config(path: Path, *, environ: Mapping[str, str]) -> Config:
         fc=document.fc,
         database=document.database,
         database_url=_database_url(document.database.url, path.absolute().parent, environ),
+        cache_folder=resolve_cache(document.cache.folder, path.absolute().parent, environ),
         functions=document.functions,
     )
 

@@ -64,6 +64,19 @@ class DatabaseConfig(Section):
     ] = "sqlite:///planner.db"
 
 
+class CacheConfig(Section):
+    """Where dear fits are kept between plans; it decides how long a plan takes, and nothing of what is in it."""
+
+    folder: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            description="Relative to this file's folder; off: nothing is kept; null: planner in XDG_CACHE_HOME "
+            "(~/.cache); environment PLANNER_CACHE replaces it",
+        ),
+    ] = None
+
+
 class FunctionDefaults(Section):
     """Keys that functions share."""
 
@@ -102,6 +115,7 @@ class Document(Section):
     version: Annotated[Literal[1], Field(description="Version of this format")]
     fc: FcConfig = FcConfig()
     database: DatabaseConfig = DatabaseConfig()
+    cache: CacheConfig = CacheConfig()
     defaults: Annotated[FunctionDefaults, Field(description="Keys that functions share; a function overrides them")] = (
         FunctionDefaults()
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 from planner.backtest import Day, Score
 from planner.base import iso
 from planner.exports import backtest_picture, write
-from planner.exports.backtest_words import CAPTION, HEADS, MONTH, Report, at_our_share, grounds, headline, rows, savings
+from planner.exports.backtest_words import CAPTION, MONTH, Report, at_our_share, grounds, headline, heads, rows, savings
 
 COLUMNS = (
     "policy",
@@ -39,14 +39,16 @@ def export_backtest(report: Report, folder: Path) -> tuple[Path, ...]:
 
 def markdown(report: Report) -> str:
     """`backtest.md`: the table and what follows from it."""
-    lines = ["| " + " | ".join(row) + " |" for row in (HEADS, ["---"] + ["---:"] * (len(HEADS) - 1), *rows(report))]
+    top = heads(report)
+    marks = ("---", *("---:" for _ in top[1:]))
+    lines = ["| " + " | ".join(row) + " |" for row in (top, marks, *rows(report))]
     parts = (
         f"# Backtest of {report.function}",
         headline(report),
         "\n".join(f"- {line}" for line in (*savings(report), *report.remarks)),
         f"![Cold share against hours, the last days, and the bill]({backtest_picture.NAME})",
         "\n".join(lines),
-        CAPTION.format(month=MONTH),
+        CAPTION,
         grounds(report),
     )
     return "\n\n".join(parts) + "\n"

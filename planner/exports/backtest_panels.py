@@ -8,10 +8,9 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from matplotlib import dates as mdates
 from matplotlib.axes import Axes
-from matplotlib.patheffects import withStroke
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from planner.backtest import DAY, OURS, Score
+from planner.backtest import DAY, OURS
 from planner.base import MINUTE
 from planner.baselines import STATIC, VENDOR
 from planner.exports.backtest_words import MONTH, Report
@@ -20,17 +19,9 @@ STEP, CURVE, RIVAL, LOAD, QUIET, GUARD = "#D55E00", "#0072B2", "#5f6368", "#3c40
 SHOWN_DAYS = 3
 LEAST = 1e-5
 """Cold shares below are drawn here: the axis is logarithmic."""
-_HALO = [withStroke(linewidth=3, foreground="white")]
-_SHORT = {
-    OURS: "planner",
-    STATIC: "static peak",
-    VENDOR: "vendor's 0.3",
-    "day and night by cron": "day/night cron",
-    "last week, hourly maximum + 10 %": "last week + 10 %",
-    "P99 of 4 weeks by time of day": "P99 of 4 weeks",
-    "P99 of 4 weeks, tracking 0.9": "P99 and tracking 0.9",
-    "like AWS predictive scaling": "like AWS",
-}
+OURS_SIZE, RIVAL_SIZE = 17, 14
+_IN_POINT = {"ha": "center", "va": "center_baseline", "weight": "bold", "color": "white"}
+HOURS = (1, 1.2, 1.5, 2, 3, 4, 6, 10, 20, 50, 100)
 
 
 def draw_frontier(axes: Axes, report: Report) -> None:
@@ -46,27 +37,28 @@ def draw_frontier(axes: Axes, report: Report) -> None:
         linewidth=1.6,
         label="reference: knows the tide, not the noise",
     )
-    for score in backtest.scores:
+    # Points lie close together, so each bears the number that stands before its name in the panel beside it.
+    for number, score in reversed(list(enumerate(backtest.scores, 1))):
         ours = score.name == OURS
-        axes.plot(
-            max(score.cold_share, LEAST),
-            score.hours_ratio,
-            marker="o",
-            linestyle="none",
-            markersize=11 if ours else 6,
-            color=STEP if ours else RIVAL,
-            zorder=6 if ours else 5,
+        at = (max(score.cold_share, LEAST), score.hours_ratio)
+        size, colour = (OURS_SIZE, STEP) if ours else (RIVAL_SIZE, RIVAL)
+        axes.plot(*at, marker="o", linestyle="none", markersize=size, color=colour, markeredgecolor="white", zorder=5)
+        axes.annotate(
+            f"{number}", at, ha="center", va="center_baseline", size=8.5, weight="bold", color="white", zorder=5
         )
-    _name_points(axes, backtest.scores)
     shares = [score.cold_share for score in backtest.scores]
-    highest = max(score.hours_ratio for score in backtest.scores)
+    heights = [score.hours_ratio for score in backtest.scores] + list(backtest.reference.hours)
     axes.set_xscale("log")
     axes.set_xlim(LEAST / 1.6, max(0.05, 2.5 * max(shares)))
-    axes.set_ylim(0, 1.12 * highest)
+    axes.set_yscale("log")
+    axes.set_ylim(min(heights) / 1.1, 1.25 * max(heights))
+    axes.yaxis.set_major_locator(FixedLocator(HOURS))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda hours, _: f"×{hours:g}"))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:g} %"))
-    axes.set_ylabel("hours, times those of an all-knowing scaler")
+    axes.set_ylabel("hours over an all-knowing scaler's")
     axes.set_xlabel(f"cold share; {100 * objective:g} % promised", labelpad=4)
-    axes.legend(loc="upper right", frameon=False, fontsize=10)
+    axes.legend(loc="upper right", framealpha=1, edgecolor="none", fontsize=10)
     _title(axes, "Cold share and hours: left and low is better")
     _tidy(axes)
 
@@ -81,10 +73,11 @@ def draw_bills(axes: Axes, report: Report) -> None:
         axes.barh(places + shift, bills, height=0.36, color=colours, alpha=alpha, label=label, linewidth=0)
         for place, bill in zip(places, bills, strict=True):
             axes.annotate(
-                f"{bill:,.0f}", (bill, place + shift), xytext=(3, 0), textcoords="offset points", va="center", size=8.5
+                f"{bill:,.0f}", (bill, place + shift), xytext=(3, 0), textcoords="offset points", va="center", size=8
             )
-    axes.set_yticks(places, [_short(score) for score in scores])
+    axes.set_yticks(places, [f"{score.name}  {number}" for number, score in enumerate(scores, 1)])
     axes.set_xlim(0, 1.16 * max(report.monthly(score, hibernating=False) for score in scores) or 1)
+    axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda money, _: f"{money:,.0f}"))
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel("pale: always allocated, strong: hibernating while idle", labelpad=4)
@@ -107,7 +100,7 @@ def draw_days(axes: Axes, report: Report) -> None:
     axes.fill_between(times, load, color=LOAD, alpha=0.30, linewidth=0, label="load that came, in instances")
     for name, colour, width in ((STATIC, CURVE, 1.3), (VENDOR, GUARD, 1.0), (OURS, STEP, 1.8)):
         held = np.concatenate([day.target for day in backtest.score(name).days[-count:]])
-        axes.plot(times, held, color=colour, linewidth=width, drawstyle="steps-post", label=_SHORT[name])
+        axes.plot(times, held, color=colour, linewidth=width, drawstyle="steps-post", label=name)
     axes.set_xlim(times[0], times[-1])
     axes.set_ylim(0, None)
     place = ZoneInfo(zone)
@@ -117,34 +110,6 @@ def draw_days(axes: Axes, report: Report) -> None:
     axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=4, frameon=False, fontsize=10)
     _title(axes, f"The last {count * DAY // timedelta(days=1)} judged days")
     _tidy(axes)
-
-
-def _name_points(axes: Axes, scores: tuple[Score, ...]) -> None:
-    """A name beside each point, above or below its neighbours so that both can be read."""
-    highest = max(score.hours_ratio for score in scores)
-    taken: list[tuple[float, float]] = []
-    for score in sorted(scores, key=lambda score: (score.name != OURS, score.hours_ratio)):
-        x, y = float(np.log10(max(score.cold_share, LEAST))), score.hours_ratio / highest
-        shift = 0.0
-        while any(abs(x - other) < 0.85 and abs(y + shift - height) < 0.042 for other, height in taken):
-            shift += 0.021
-        taken.append((x, y + shift))
-        axes.annotate(
-            _short(score),
-            (max(score.cold_share, LEAST), score.hours_ratio + shift * highest),
-            xytext=(9, 0),
-            textcoords="offset points",
-            va="center",
-            size=11 if score.name == OURS else 9,
-            weight="bold" if score.name == OURS else "normal",
-            color="#a34700" if score.name == OURS else LOAD,
-            path_effects=_HALO,
-            zorder=7,
-        )
-
-
-def _short(score: Score) -> str:
-    return _SHORT.get(score.name, score.name)
 
 
 def _title(axes: Axes, text: str) -> None:

@@ -38,10 +38,10 @@ def _draw(figure: Figure, report: Report) -> None:
     from planner.exports import backtest_panels  # noqa: PLC0415  # imports matplotlib
 
     top = _header(figure, report)
-    height = top - 0.07
-    backtest_panels.draw_frontier(figure.add_axes((LEFT, 0.40, 0.44, height - 0.36)), report)
-    backtest_panels.draw_bills(figure.add_axes((0.70, 0.40, RIGHT - 0.70, height - 0.36)), report)
-    backtest_panels.draw_days(figure.add_axes((LEFT, 0.075, RIGHT - LEFT, 0.235)), report)
+    height = top - 0.40 - 0.035
+    backtest_panels.draw_frontier(figure.add_axes((LEFT, 0.40, 0.42, height)), report)
+    backtest_panels.draw_bills(figure.add_axes((0.66, 0.40, RIGHT - 0.66, height)), report)
+    backtest_panels.draw_days(figure.add_axes((LEFT, 0.075, RIGHT - LEFT, 0.22)), report)
 
 
 def _header(figure: Figure, report: Report) -> float:

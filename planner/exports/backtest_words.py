@@ -15,12 +15,14 @@ from planner.regret import LEAST_SHARE
 
 MONTH = 30
 """Days."""
-REFERENCE = "reference: knows the tide, not the noise"
-HEADS = ("policy", "cold", "hours", "regret", "changes a day", "always allocated", "hibernating")
+CENTS = 100
+"""Below this amount cents matter."""
+REFERENCE = "reference, knows the tide"
 CAPTION = (
     "hours: times those of an instant, all-knowing scaler. regret: hours over the reference's at the same cold share; "
-    "- where more than twice the objective was cold. The bill is that of {month} days, on-demand instances for what "
-    "was cold included: with always-allocated instances, and with instances that hibernate while idle."
+    "- where more than twice the objective was cold. moves: changes of Function Compute's target, a day. The last two "
+    f"columns are the bill of {MONTH} days, with on-demand instances for what was cold: always allocated, and asleep "
+    "(hibernating) while idle."
 )
 
 
@@ -47,8 +49,8 @@ def headline(report: Report) -> str:
     zone = report.backtest.rules.zone
     span = f"{words.local(first, zone):%d %b %Y} to {words.local(last, zone):%d %b %Y}"
     return (
-        f"{report.function}, {words.count(len(ours.days), 'day')} from {span}: {words.percent(ours.cold_share)} cold, "
-        f"{words.percent(objective)} promised{'' if kept else ', not kept'}; {ours.hours_ratio:.2f} times the hours of "
+        f"{report.function}, {words.count(len(ours.days), 'day')} from {span}: {share(ours.cold_share)} cold, "
+        f"{100 * objective:g} % promised{'' if kept else ', not kept'}; {ours.hours_ratio:.2f} times the hours of "
         "an instant, all-knowing scaler."
     )
 
@@ -59,19 +61,19 @@ def savings(report: Report) -> tuple[str, ...]:
     lines = []
     for name in (STATIC, VENDOR):
         rival = report.backtest.score(name)
-        said = [
-            f"{_difference(report, ours, rival, hibernating=hibernating)} with instances that {how}"
-            for hibernating, how in ((False, "are always allocated"), (True, "hibernate"))
-        ]
-        cold = f"{words.percent(rival.cold_share)} cold"
-        lines.append(f"Against {name} ({cold}) our plans would have {' and '.join(said)}.")
-    table = f"in a month of {MONTH} days like these, at the price table of {report.dated:%d %b %Y}"
-    return tuple(f"{line[:-1]}, {table}." for line in lines)
+        always, idle = (_difference(report, ours, rival, hibernating=hibernating) for hibernating in (False, True))
+        lines.append(f"Against {name} ({share(rival.cold_share)} cold): {always} a month; both hibernating: {idle}.")
+    month = f"A month is {MONTH} days like these, at the price table of {report.dated:%d %b %Y}."
+    return (*lines, month)
+
+
+def heads(report: Report) -> tuple[str, ...]:
+    """The heads of the table."""
+    return ("policy", "cold", "hours", "regret", "moves", report.prices.currency, "asleep")
 
 
 def rows(report: Report) -> Iterator[tuple[str, ...]]:
-    """A row a policy under `HEADS`, the reference last."""
-    currency = report.prices.currency
+    """A row a policy under `heads`, the reference last."""
     for score in report.backtest.scores:
         bills = (report.monthly(score, hibernating=hibernating) for hibernating in (False, True))
         yield (
@@ -79,8 +81,8 @@ def rows(report: Report) -> Iterator[tuple[str, ...]]:
             share(score.cold_share),
             f"×{score.hours_ratio:.2f}",
             "-" if math.isinf(score.regret) else f"{score.regret:.2f}",
-            f"{score.changes:.1f}",
-            *(words.money(bill, currency) for bill in bills),
+            f"{score.changes:.0f}",
+            *(f"{bill:,.2f}" if bill < CENTS else f"{bill:,.0f}" for bill in bills),
         )
     cold, hours = at_our_share(report.backtest)
     yield (REFERENCE, share(cold), f"×{hours:.2f}", "1.00", "", "", "")
@@ -116,5 +118,5 @@ def share(cold: float) -> str:
 def _difference(report: Report, ours: Score, rival: Score, *, hibernating: bool) -> str:
     mine, theirs = (report.monthly(score, hibernating=hibernating) for score in (ours, rival))
     amount = words.money(abs(theirs - mine), report.prices.currency)
-    part = f" ({abs(theirs - mine) / theirs:.0%})" if theirs > 0 else ""
-    return f"{'saved' if mine <= theirs else 'cost'} {amount}{part}{'' if mine <= theirs else ' more'}"
+    part = f" ({100 * abs(theirs - mine) / theirs:.0f} %)" if theirs > 0 else ""
+    return f"{amount} {'saved' if mine <= theirs else 'more'}{part}"

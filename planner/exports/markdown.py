@@ -112,15 +112,14 @@ def _evidence(plan: Plan) -> str:
     found = plan.evidence
     if found is None:
         return ""
-    guard = f"{found.guard_target:g}" if found.guard_target is not None else "none"
     span = " to ".join(words.clock(when, plan.time_zone) for when in (found.history_start, found.history_end))
     facts = (
         ("history", f"{found.history_source}, {span}, a point every {words.span(found.history_step)}"),
         ("history digest", f"`{found.history_digest[:12]}`"),
         ("repairs", "; ".join(found.repairs) or "none"),
         ("forecaster", f"{found.forecaster}: {found.forecaster_reason}"),
-        ("risk", f"sized for the {found.risk_level:g} quantile of a slot's peak: {found.risk_reason}"),
-        ("guard", f"metric target {guard}"),
+        ("policy", found.policy_reason),
+        (f"policy until {words.clock(found.near_end, plan.time_zone)}", found.near_reason),
         ("instance concurrency", str(found.instance_concurrency)),
         ("lead", f"{words.span(found.lead)} from asking for an instance to its first warm request"),
     )

@@ -82,7 +82,7 @@ def _header(figure: Figure, plan: Plan) -> float:
         va="center",
         bbox=badge,
     )
-    title = wrapped(words.headline(plan), TITLE_SIZE, 0.82 if plan.safe else 0.74, weight="bold")
+    title = wrapped(words.headline(plan), TITLE_SIZE, 0.83 if plan.safe else 0.75, weight="bold")
     figure.text(LEFT, TOP, "\n".join(title), size=TITLE_SIZE, weight="bold", va="top", linespacing=1.25)
     height = TOP - 0.036 * len(title) - 0.008
     for line in _breaches(plan):
@@ -104,9 +104,8 @@ def _grounds(plan: Plan) -> str:
     found, estimate = plan.evidence, plan.estimate
     if found is None or estimate is None:
         return f"times in {plan.time_zone}  ·  plan {plan.digest[:12]}"
-    guard = "no live guard" if found.guard_target is None else f"live guard at {100 * found.guard_target:g} %"
     parts = (
-        f"steps at P{100 * found.risk_level:g} of the peak, {guard}",
+        found.policy,
         f"{words.percent(estimate.wanted.cold_share)} cold expected",
         f"asked for {found.lead.total_seconds() / 60:g} min ahead",
         f"forecast by {found.forecaster}",
@@ -126,15 +125,15 @@ def _breaches(plan: Plan) -> list[str]:
 
 
 def wrapped(text: str, size: float, share: float, weight: str = "normal") -> list[str]:
-    """The text in lines no wider than `share` of the figure, measured with the font that draws it."""
+    """The text in lines no wider than `share` of the figure, measured as the canvas measures what it draws."""
+    from matplotlib.backends.backend_agg import RendererAgg  # noqa: PLC0415
     from matplotlib.font_manager import FontProperties  # noqa: PLC0415
-    from matplotlib.textpath import TextPath  # noqa: PLC0415
 
-    font = FontProperties(weight=weight)
-    limit = share * INCHES[0] * 72
+    font, canvas = FontProperties(weight=weight, size=size), RendererAgg(1, 1, DPI)  # type: ignore[no-untyped-call]  # matplotlib has no types here
+    limit = share * INCHES[0] * DPI
     lines: list[str] = []
     for word in text.replace(" %", "\N{NO-BREAK SPACE}%").split(" "):
         longer = f"{lines[-1]} {word}" if lines else word
-        fits = TextPath((0, 0), longer, size=size, prop=font).get_extents().width <= limit
+        fits = canvas.get_text_width_height_descent(longer, font, ismath=False)[0] <= limit  # type: ignore[no-untyped-call]
         lines[-1:] = [longer] if fits or not lines else [lines[-1], word]
     return lines

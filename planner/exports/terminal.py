@@ -71,7 +71,7 @@ def backtest_view(report: Report) -> RenderableType:
     from planner.backtest import OURS  # noqa: PLC0415  # brings the whole pipeline, which `planner diff` needs not
     from planner.exports import backtest_words  # noqa: PLC0415  # as above
 
-    table = _table("policy", *(f"{head}:" for head in backtest_words.HEADS[1:]))
+    table = _table("policy", *(f"{head}:" for head in backtest_words.heads(report)[1:]))
     for row in backtest_words.rows(report):
         table.add_row(*row, style="bold" if row[0] == OURS else "dim" if row[0] == backtest_words.REFERENCE else "")
     remarks = [*backtest_words.savings(report), *report.remarks]
@@ -82,7 +82,7 @@ def backtest_view(report: Report) -> RenderableType:
         Text(),
         *(_bullet(text) for text in remarks),
         Text(),
-        Text(backtest_words.CAPTION.format(month=backtest_words.MONTH), style="dim"),
+        Text(backtest_words.CAPTION, style="dim"),
         Text(backtest_words.grounds(report), style="dim"),
     )
 

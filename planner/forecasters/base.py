@@ -33,8 +33,8 @@ class Peaks:
     per_day: int
     straddled: bool
     """Some intervals lie across a border of slots, so that a slot may hold what was known only after its end."""
-    relabelled: tuple[tuple[int, int], ...] = ()
-    """Days, counted from 1970-01-01, that the calendar takes for another weekday: (day, weekday)."""
+    relabelled: tuple[tuple[int, int, int], ...] = ()
+    """What the calendar takes for another weekday: (slot, slot after the last, weekday), counted like `first`."""
 
     def at(self, slots: Ints) -> Floats:
         """Look up these slots, counted from the first; NaN outside what is held."""
@@ -42,11 +42,11 @@ class Peaks:
         return np.where(held, self.values[np.where(held, slots, 0)], np.nan)
 
     def weekday(self, slots: Ints) -> Ints:
-        """0 is Monday; 1970-01-01 was a Thursday. A relabelled day has the weekday that it is taken for."""
-        days = (slots + self.first) // self.per_day
-        found = (days + 3) % 7
-        for day, weekday in self.relabelled:
-            found[days == day] = weekday
+        """0 is Monday; 1970-01-01 was a Thursday. A relabelled slot has the weekday that it is taken for."""
+        on_the_wall = slots + self.first
+        found = (on_the_wall // self.per_day + 3) % 7
+        for begin, end, weekday in self.relabelled:
+            found[(on_the_wall >= begin) & (on_the_wall < end)] = weekday
         return found
 
 

@@ -45,7 +45,6 @@ class FitError(PlannerError):
 class ProphetFamily:
     """Prophet on log1p, weekdays and weekends apart; the width of its samples is calibrated like any other."""
 
-    country: str | None
     seed: int
     fits: Fits
 
@@ -79,14 +78,14 @@ class ProphetFamily:
 
         def make() -> Floats:
             with _quiet(self.seed):
-                return _sample(_fit(peaks, seen, self.country), peaks, seen, told)
+                return _sample(_fit(peaks, seen), peaks, seen, told)
 
         first = int(seen[0]) + peaks.first if seen.size else 0
         return learnt(
             self.fits,
             make,
             family=self.name,
-            settings=(self.country, self.seed, peaks.per_day, first, told.size),
+            settings=(self.seed, peaks.per_day, first, told.size),
             seen=(peaks.values[seen], peaks.weekday(seen), peaks.weekday(told)),
         )
 
@@ -126,7 +125,7 @@ def _group(peaks: Peaks, known: int, outlooks: Sequence[Outlook], *, days: int) 
     return _Group(known=known, ahead=-(-ahead // week) * week, outlooks=outlooks)
 
 
-def _fit(peaks: Peaks, slots: Ints, country: str | None) -> Prophet:
+def _fit(peaks: Peaks, slots: Ints) -> Prophet:
     from prophet import Prophet  # noqa: PLC0415  # costs more than a second, and only who asks for it should pay
 
     frame = _frame(peaks, slots).assign(y=np.log1p(peaks.at(slots))).dropna()
@@ -145,8 +144,6 @@ def _fit(peaks: Peaks, slots: Ints, country: str | None) -> Prophet:
         model.add_seasonality("daily", period=1, fourier_order=8)
     if long:
         model.add_seasonality("weekly", period=7, fourier_order=3)
-    if country:
-        model.add_country_holidays(country)
     try:
         return model.fit(frame)
     except (RuntimeError, ValueError) as error:

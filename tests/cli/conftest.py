@@ -53,6 +53,7 @@ def _clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in list(os.environ):
         if name.upper().startswith(("PLANNER_", "ALIBABA_", "_TYPER", "_PLANNER")) or name.upper().endswith("_PROXY"):
             monkeypatch.delenv(name)
+    monkeypatch.setenv("PLANNER_CACHE", "off")
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setenv("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "1")
     monkeypatch.setenv("NO_COLOR", "1")

@@ -237,3 +237,23 @@ def test_importing_the_configuration_stays_light() -> None:
     code = "import sys, planner.config; print(*{'pandas', 'numpy', 'holidays', 'sqlalchemy'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+@pytest.mark.parametrize(
+    ("text", "environ", "folder"),
+    [
+        ("cache: {folder: fits}\n", {"PLANNER_CACHE": ""}, "{here}/fits"),
+        ("cache: {folder: /fits}\n", {"XDG_CACHE_HOME": "/usual"}, "/fits"),
+        ("cache: {folder: off}\n", {"XDG_CACHE_HOME": "/usual"}, None),
+        ("cache: {folder: fits}\n", {"PLANNER_CACHE": "named"}, "{here}/named"),
+        ("cache: {folder: fits}\n", {"PLANNER_CACHE": "off"}, None),
+        ("", {"XDG_CACHE_HOME": "/usual", "HOME": "/home/me"}, "/usual/planner"),
+        ("", {"XDG_CACHE_HOME": "relative", "HOME": "/home/me"}, "/home/me/.cache/planner"),
+        ("", {}, None),
+    ],
+)
+def test_the_cache_is_where_it_is_named_else_in_the_usual_place(
+    load: Load, text: str, environ: dict[str, str], folder: str | None
+) -> None:
+    found = load(MINIMAL + text, **environ).cache_folder
+    assert found == (None if folder is None else Path(folder.format(here=Path.cwd())))

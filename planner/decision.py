@@ -1,0 +1,81 @@
+"""The policies of one plan: one until the next renewal, one for the rest, put together slot by slot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from planner.base import MINUTE, minutes_between
+from planner.capacity import CapacitySchedule
+from planner.demand import Demand, Sizing, demand
+from planner.forecast import Champion, Forecast
+from planner.guard import GuardWindow, windows
+from planner.history import History
+from planner.risk import Choice, RiskRules, choose
+
+HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policies:
+    """`hour` is followed until `near_end` and judged by plans renewed each hour, `day` from then on, by daily ones.
+
+    Whoever renews the plan each hour gets all its capacity from the first, whoever doesn't nearly all from the second:
+    both promises are kept without asking how often somebody will come back.
+    """
+
+    hour: Choice
+    day: Choice
+    near_end: datetime
+
+
+def decide(history: History, champion: Champion, rules: RiskRules) -> Policies:
+    """Choose both on the champion's past days."""
+    start = champion.forecast.start
+    day = choose(history, champion.backtests, champion.forecast, rules, prior="day")
+    if not champion.hourly:
+        return Policies(hour=day, day=day, near_end=start)
+    hour = choose(history, champion.hourly, champion.forecast, rules, prior="hour")
+    return Policies(hour=hour, day=day, near_end=_whole_hour(start + HOUR + HOUR / 2))
+
+
+def weighed(forecast: Forecast, policies: Policies, sizing: Sizing) -> Demand:
+    """The demand of each slot under its own policy."""
+    near = np.arange(len(forecast.values)) < (policies.near_end - forecast.start) // forecast.slot
+    hour, day = policies.hour.policy, policies.day.policy
+    return demand(
+        forecast,
+        sizing=sizing,
+        worth=np.where(near, hour.worth, day.worth),
+        errors=np.where(near, hour.errors, day.errors),
+    )
+
+
+def guarded(
+    forecast: Forecast, policies: Policies, schedule: CapacitySchedule, *, instance_concurrency: int, most: int
+) -> tuple[GuardWindow, ...]:
+    """The live guard over the schedule, `most` windows at most; its first begins with the hour, not with the plan."""
+    start = _whole_hour(schedule.start)
+    before = minutes_between(start, schedule.start)
+    capacity = np.pad(schedule.per_minute(), (before, 0), mode="edge") * float(instance_concurrency)
+    slot = (np.arange(len(capacity)) + minutes_between(forecast.start, start)) // int(forecast.slot / MINUTE)
+    tide = forecast.quantile(0.5)[np.clip(slot, 0, len(forecast.values) - 1)]
+    border = max(min(minutes_between(start, policies.near_end), len(tide)), 0)
+    near = windows(policies.hour.policy.guard, start, tide[:border], capacity[:border], most=2) if border else ()
+    rest = windows(
+        policies.day.policy.guard, start + border * MINUTE, tide[border:], capacity[border:], most=most - len(near)
+    )
+    return (*near, *rest)
+
+
+def _whole_hour(moment: datetime) -> datetime:
+    return moment.replace(minute=0, second=0, microsecond=0)
+
+
+def cautious(policies: Policies, worth: float) -> Policies:
+    """The same for somebody who will not come back: the tide with its errors, and instances worth less."""
+    least = replace(policies.day.policy, worth=min(policies.day.policy.worth, worth), errors=True)
+    choice = replace(policies.day, policy=least)
+    return replace(policies, hour=choice, day=choice)
