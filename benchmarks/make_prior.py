@@ -1,13 +1,15 @@
-"""Measure how cold other services are under each pair of risk level and guard: python make_prior.py FOLDER.
+"""Measure how cold other services are under each policy: python make_prior.py FOLDER.
 
-Writes planner/data/prior.json. FOLDER holds traces (CSV, timestamp,value); each of their last seven days is planned
-from its past alone at every pair and replayed, as `planner.risk` does with a function's own past.
+Writes planner/data/prior.json. FOLDER holds traces (CSV, timestamp,value); their last days, each forecast from its own
+past alone, as a whole and anew each hour, are replayed under every policy, as `planner.risk` does with a function's
+own past.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -19,44 +21,53 @@ from traces import Trace, traces
 from planner.capacity import StepRules
 from planner.demand import Sizing
 from planner.forecast import Backtest, ForecastSettings, forecast
-from planner.risk import DAY, GUARDS, LEVELS, Objective, RiskRules, minute_load, replay_pairs
+from planner.risk import DAY, Objective, RiskRules, minute_load, replay_policies
 
-DAYS = 7
+DAYS = 14
 TABLE = Path(__file__).parent.parent / "planner" / "data" / "prior.json"
 RULES = RiskRules(
-    sizing=Sizing(instance_concurrency=1, floor=1, ceiling=10_000),
-    steps=StepRules(lead=timedelta(minutes=4), dwell=timedelta(minutes=15), growth_per_minute=300, max_steps=100),
+    sizing=Sizing(instance_concurrency=1, floor=0, ceiling=10_000),
+    steps=StepRules(lead=timedelta(minutes=4), dwell=timedelta(minutes=15), growth_per_minute=100, max_steps=100),
     objective=Objective(cold_share=0.001, start_up=timedelta(minutes=2)),
 )
+Shares = NDArray[np.float64]
 
 
-def cold_shares(trace: Trace) -> NDArray[np.float64] | None:
-    """Cold share of every pair over the judged days; shape (levels, guards)."""
-    cold = offered = 0.0
-    for day in trace.days(DAYS):
-        champion = forecast(trace.known(day), now=day, horizon=timedelta(days=1), settings=ForecastSettings())
-        load = minute_load(trace.minutes, day, DAY)[None, :]
-        result = replay_pairs([Backtest(origin=day, forecast=champion.forecast)], load, RULES)
-        cold, offered = cold + result.cold, offered + result.offered
-    print(f"{trace.name:40s} {len(trace.days(DAYS))} days", flush=True)
-    if not np.any(offered):
+def cold_shares(trace: Trace) -> dict[str, Shares] | None:
+    """Cold share of every policy over the last days, for plans renewed by the day and by the hour."""
+    last = max(trace.days(1), default=None)
+    if last is None:
         return None
-    return (cold / offered).reshape(len(LEVELS), len(GUARDS))
+    now = last + timedelta(days=1)
+    champion = forecast(
+        trace.minutes.until(now), now=now, horizon=timedelta(days=1), settings=ForecastSettings(backtest_days=DAYS)
+    )
+    print(f"{trace.name:40s} {len(champion.backtests)} days", flush=True)
+    return {"day": _share(trace, champion.backtests), "hour": _share(trace, champion.hourly)}
 
 
-def main() -> None:
-    """Measure every trace and write the table, sorted within each pair so that no service can be told."""
+def _share(trace: Trace, days: Sequence[Backtest]) -> Shares:
+    cold, offered = np.zeros(len(RULES.policies)), 0.0
+    for day in days:
+        load = minute_load(trace.minutes, day.origin, DAY)[None, :]
+        result = replay_policies(day, load, RULES)
+        cold, offered = cold + result.cold, offered + float(result.offered[0])
+    return cold / max(offered, 1e-9)
+
+
+def main(folder: Path, left_out: str = "") -> None:
+    """Measure every trace and write the table, sorted within each policy so that no service can be told."""
+    chosen = [trace for trace in traces(folder) if not left_out or not trace.name.startswith(left_out)]
     with ProcessPoolExecutor() as pool:
-        shares = [found for found in pool.map(cold_shares, traces(Path(sys.argv[1]))) if found is not None]
-    table = np.sort(np.stack(shares, axis=-1), axis=-1)
+        found = [shares for shares in pool.map(cold_shares, chosen) if shares is not None]
+    table = {name: np.sort(np.stack([shares[name] for shares in found], axis=-1), axis=-1) for name in ("day", "hour")}
     body = {
-        "levels": LEVELS,
-        "guards": GUARDS,
-        "services": len(shares),
-        "cold_share": np.round(table, 6).tolist(),
+        "policies": [str(policy) for policy in RULES.policies],
+        "services": len(found),
+        "cold_share": {name: np.round(shares, 5).tolist() for name, shares in table.items()},
     }
-    TABLE.write_text(json.dumps(body) + "\n", encoding="utf-8")
+    TABLE.write_text(json.dumps(body, separators=(",", ":")) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    main(Path(sys.argv[1]), *sys.argv[2:])
