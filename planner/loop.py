@@ -52,12 +52,14 @@ class Living(NamedTuple):
     """What goes on from minute to minute, changed in place.
 
     `warm` and `metric` (the last minute's utilisation, NaN where nothing was measured) have shape (cases,). `coming`
-    has shape (cases, slots): instances that become warm in 0, 1, .. minutes. `counters` has shape (trackers, cases, 3).
+    has shape (cases, slots): instances that become warm in 0, 1, .. minutes. `on_demand` instances, shape (cases,),
+    serve what is cold. `counters` has shape (trackers, cases, 3).
     """
 
     warm: Minutes
     coming: Minutes
     metric: Floats
+    on_demand: Minutes
     counters: Minutes
 
 
@@ -67,6 +69,7 @@ class Found(NamedTuple):
     cold: Floats
     provisioned: Floats
     busy: Floats
+    starts: Minutes
     changes: Minutes
     cold_minutes: Minutes
     target: Minutes
@@ -161,7 +164,7 @@ def _run(  # noqa: PLR0917  # each may be a view of its own, which a tuple of th
     rules: Rules, living: Living, found: Found,
 ) -> None:  # fmt: skip
     for case in range(len(load)):
-        warm, metric = living.warm[case], living.metric[case]
+        warm, metric, on_demand = living.warm[case], living.metric[case], living.on_demand[case]
         before = there = warm + living.coming[case].sum()
         steps = rules.lag != 0
         if rules.lag != NO_PUT:
@@ -182,8 +185,13 @@ def _run(  # noqa: PLR0917  # each may be a view of its own, which a tuple of th
                 warm += _due(living.coming, case)
             served, metric = _served(load[case, minute], warm, rules)
             cold = load[case, minute] - served
-            found.cold[case] += cold
-            found.cold_minutes[case] += cold > EPSILON
+            needed = 0
+            if cold > 0:
+                needed = math.ceil(cold / rules.instance_concurrency - EPSILON)
+                found.cold[case] += cold
+                found.cold_minutes[case] += cold > EPSILON
+                found.starts[case] += max(needed - on_demand, 0)
+            on_demand = needed
             found.busy[case] += served
             found.provisioned[case] += target
             found.changes[case] += target != before
@@ -191,7 +199,7 @@ def _run(  # noqa: PLR0917  # each may be a view of its own, which a tuple of th
                 found.target[case, minute] = target
             before = there = target
             steps = True
-        living.warm[case], living.metric[case] = warm, metric
+        living.warm[case], living.metric[case], living.on_demand[case] = warm, metric, on_demand
 
 
 def run(given: Given, rules: Rules, living: Living, found: Found) -> None:
@@ -222,6 +230,6 @@ def _signature() -> object:
         view(types.int64, 2), view(types.float64, 2),
         view(types.float64, 3), view(types.int64, 3), view(types.int64, 3), view(types.int64, 3),
         type_of(Rules(0, 0, 0, 0, 0, 0.0)),
-        type_of(Living(whole[0, 0], whole[0], real, whole)),
-        type_of(Found(real, real, real, whole[0, 0], whole[0, 0], whole[0])),
+        type_of(Living(whole[0, 0], whole[0], real, whole[0, 0], whole)),
+        type_of(Found(real, real, real, whole[0, 0], whole[0, 0], whole[0, 0], whole[0])),
     )  # fmt: skip

@@ -20,7 +20,7 @@ from planner.backtest import (
 )
 from planner.base import MINUTE
 from planner.baselines import BASELINES, STATIC, VENDOR
-from planner.cost import Prices
+from planner.billing import Prices
 from planner.errors import HistoryError
 from planner.provision import ProvisionConfig
 from planner.replay import Put
