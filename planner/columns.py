@@ -30,17 +30,23 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LONGEST_SHOWN = 60
 """Characters of a bad cell that a message repeats."""
 _OFFSET = r"[T ]\d.*[+-]\d\d(?::?\d\d)?$"
-_WRITE_NUMBERS = (
-    "Write offered concurrency as a plain number >= 0 such as 12.5; leave the cell empty where none is known."
-)
+_WRITE_NUMBERS = {
+    "value": "offered concurrency as a plain number >= 0 such as 12.5",
+    "throttled": "requests a minute that were turned away as a plain number >= 0",
+    "duration_ms": "the mean duration of a request in milliseconds as a plain number >= 0",
+    "limit": "the concurrency that the running instances could serve as a plain number >= 0",
+}
+"""What stands in each column of numbers."""
 _WRITE_ISO = "Write ISO-8601 with Z or an offset, such as 2026-03-01T08:00:00Z or 2026-03-01T16:00:00+08:00."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Columns:
-    """Two columns of equal length, unchecked, as a source holds them.
+    """Columns of equal length, unchecked, as a source holds them.
 
-    `timestamps` holds text or datetimes, `values` text or numbers; an empty cell is None or NaN. `rows[i]` is the
+    `timestamps` holds text or datetimes, the others text or numbers; an empty cell is None or NaN. Beside the value a
+    source may show what was not served: `throttled`, requests a minute that were turned away; `duration_ms`, the mean
+    duration of a request; `limit`, the concurrency that the running instances could serve. `rows[i]` is the
     number that a person finds record `i` by: the line of a CSV file, the count from 1 elsewhere. `source` is a name
     for messages, never an absolute path.
     """
@@ -49,10 +55,14 @@ class Columns:
     values: pd.Series
     source: str
     rows: Integers
+    throttled: pd.Series | None = None
+    duration_ms: pd.Series | None = None
+    limit: pd.Series | None = None
 
     def __post_init__(self) -> None:
-        if not len(self.timestamps) == len(self.values) == len(self.rows):
-            raise ValueError("timestamps, values and rows must be equally long")
+        beside = (column for column in (self.throttled, self.duration_ms, self.limit) if column is not None)
+        if {len(column) for column in (self.timestamps, self.values, *beside)} != {len(self.rows)}:
+            raise ValueError("the columns and rows must be equally long")
 
     def refuse(self, position: int, what: str, remedy: str) -> HistoryError:
         """The error that names the row of record `position`; the caller raises it."""
@@ -60,11 +70,18 @@ class Columns:
 
     def take(self, positions: Integers) -> Columns:
         """The same columns with only these records, in this order."""
+
+        def taken(column: pd.Series | None) -> pd.Series | None:
+            return None if column is None else column.iloc[positions]
+
         return Columns(
             timestamps=self.timestamps.iloc[positions],
             values=self.values.iloc[positions],
             source=self.source,
             rows=self.rows[positions],
+            throttled=taken(self.throttled),
+            duration_ms=taken(self.duration_ms),
+            limit=taken(self.limit),
         )
 
 
@@ -105,21 +122,25 @@ def begun(columns: Columns, until: datetime, zone: str | None) -> Columns:
     return columns.take(np.flatnonzero(~late)) if late.any() else columns
 
 
-def read_numbers(columns: Columns) -> Numbers:
-    """The values as floats >= 0, NaN where the cell is empty.
+def read_numbers(columns: Columns, name: str = "value") -> Numbers:
+    """The column called `name` as floats >= 0, NaN where the cell is empty, or everywhere if there is no such column.
 
-    Raises HistoryError at the first value that is no number, infinite or negative.
+    Raises HistoryError at the first cell that is no number, infinite or negative.
     """
-    if not _is_kind(columns.values, "iuf", text=True):
-        raise columns.refuse(0, f"the value {_shown(columns.values, 0)} is no number", _WRITE_NUMBERS)
-    parsed = pd.to_numeric(columns.values, errors="coerce")
+    column = columns.values if name == "value" else getattr(columns, name)
+    if column is None:
+        return np.full(len(columns.rows), np.nan)
+    remedy = f"Write {_WRITE_NUMBERS[name]}; leave the cell empty where none is known."
+    if not _is_kind(column, "iuf", text=True):
+        raise columns.refuse(0, f"the {name} {_shown(column, 0)} is no number", remedy)
+    parsed = pd.to_numeric(column, errors="coerce")
     numbers = np.array(parsed.to_numpy(dtype=np.float64, na_value=np.nan))
     wrong = np.isnan(numbers)
-    wrong[wrong] = ~_is_empty(columns.values[wrong])
+    wrong[wrong] = ~_is_empty(column[wrong])
     for mask, fault in ((wrong, "is no number"), (np.isinf(numbers), "is not finite"), (numbers < 0, "is negative")):
         if mask.any():
             position = int(mask.argmax())
-            raise columns.refuse(position, f"the value {_shown(columns.values, position)} {fault}", _WRITE_NUMBERS)
+            raise columns.refuse(position, f"the {name} {_shown(column, position)} {fault}", remedy)
     return numbers + 0.0  # -0.0 becomes 0.0, so that equal series have equal bytes
 
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from planner.base import MINUTE
+from planner.billing import Prices, bill
 from planner.forecast import Forecast
 from planner.plan import Cost, Estimate
 from planner.provision import ProvisionConfig
@@ -18,20 +19,6 @@ from planner.risk import expected_load
 PATHS = (0.1, 0.3, 0.5, 0.7, 0.9)
 """Equally likely paths of the load: every slot at this quantile of its peak."""
 WEEK_MINUTES = 7 * 24 * 60
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prices:
-    """Compute units a second of one instance, and the price of a unit.
-
-    `active` while it serves or is always allocated, `idle` while it hibernates (always-allocate off). Source of the
-    factors: FC's pay-as-you-go page; they are dated in the configuration.
-    """
-
-    currency: str
-    unit: float
-    active: float
-    idle: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +61,7 @@ def estimate(
 
 
 def document_cost(config: ProvisionConfig, load: Floats, scene: Scene) -> Cost:
-    """Mean over the paths. Instances that are not always allocated cost the idle price while they serve nothing."""
+    """Mean over the paths; `instance_hours` are those of the document, `money` counts on-demand instances too."""
     result = replay_document(
         config,
         scene.start,
@@ -82,12 +69,14 @@ def document_cost(config: ProvisionConfig, load: Floats, scene: Scene) -> Cost:
         instance_concurrency=scene.instance_concurrency,
         lead=-(-scene.start_up // MINUTE),
     )
-    provisioned, busy = float(result.provisioned.mean()), float(result.busy.mean())
-    always = config.always_allocate_cpu or config.always_allocate_gpu
-    idle = scene.prices.active if always else scene.prices.idle
-    seconds = 60 * (busy * scene.prices.active + max(provisioned - busy, 0.0) * idle)
+    money = bill(
+        result,
+        scene.prices,
+        always_allocated=config.always_allocate_cpu or config.always_allocate_gpu,
+        start_up=scene.start_up,
+    ).money
     return Cost(
-        instance_hours=round(provisioned / 60, 2),
-        money=round(seconds * scene.prices.unit, 2),
+        instance_hours=round(float(result.provisioned.mean()) / 60, 2),
+        money=round(float(money.mean()), 2),
         cold_share=round(float(result.cold.sum() / max(result.offered.sum(), 1e-9)), 6),
     )

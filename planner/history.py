@@ -27,11 +27,11 @@ from planner.columns import (
     find_zone,
     localise,
     read_instants,
-    read_numbers,
     without_blank_rows,
 )
 from planner.errors import HistoryError
 from planner.grid import Grid, infer_grid
+from planner.offered import UNSEEN, read_offered
 
 BEYOND_REPAIR = 0.25
 """Share of rows out of order, or of intervals with conflicting values, that says: this is the wrong file or column.
@@ -76,7 +76,8 @@ class History:
 
     `series`: float64 >= 0, named "concurrency", index in UTC every `step`; the value at t is the `statistic` over
     [t, t + step). NaN is a gap, never zero demand; the first and the last value are numbers. Read-only. `repairs` tell
-    of all that was checked, also after `until`. `source` is a name for people.
+    of all that was checked, also after `until`, and so does `basis`: in words, how the offered load was told from what
+    was served. `source` is a name for people.
     """
 
     series: pd.Series[float]
@@ -84,6 +85,7 @@ class History:
     statistic: Statistic
     repairs: Repairs
     source: str
+    basis: str = UNSEEN
     _digest: list[str] = field(default_factory=list, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -146,14 +148,15 @@ def check_history(
     statistic: Statistic = Statistic.MEAN,
     zone: str | None = None,
     minimum: timedelta = timedelta(0),
+    mean_duration: timedelta | None = None,
     until: datetime | None = None,
 ) -> History:
     """Check and mend raw columns.
 
     `zone` is the IANA zone of timestamps without an offset; without it they are refused. `minimum` is the shortest
-    history to accept, from its first value to its last. Of a source that goes past
-    `until`, only what was known then is checked and reported. Raises HistoryError with a remedy, and with the row
-    where one is at fault.
+    history to accept, from its first value to its last. `mean_duration` is how long a request takes where a source
+    with `throttled` doesn't say (`planner.offered`). Of a source that goes past `until`, only what was known then is
+    checked and reported. Raises HistoryError with a remedy, and with the row where one is at fault.
     """
     columns = without_blank_rows(columns)
     if not len(columns.rows):
@@ -166,7 +169,8 @@ def check_history(
     known = np.arange(_over(grid, until))
     if until is not None and not len(known):
         raise _unknown(columns.source, until)
-    slots, values, merging = _merge(columns, grid.slots[known], read_numbers(columns.take(known)))
+    offered = read_offered(columns.take(known), mean_duration=mean_duration)
+    slots, values, merging = _merge(columns, grid.slots[known], offered.values)
     series = _series(grid, slots, values)
     if series.empty:
         raise HistoryError(f"{columns.source}: no row has a value", remedy="Check the column `value`.")
@@ -174,7 +178,14 @@ def check_history(
         message = f"{columns.source}: the history spans {_days(span)}, the configured minimum is {_days(minimum)}"
         raise HistoryError(message, remedy="Give a longer history, or lower the minimum.")
     repairs += sorting + _moves(columns, stamps, grid) + merging + _gaps(series, grid.step)
-    return History(series=series, step=grid.step, statistic=statistic, repairs=repairs, source=columns.source)
+    return History(
+        series=series,
+        step=grid.step,
+        statistic=statistic,
+        repairs=repairs,
+        source=columns.source,
+        basis=offered.basis,
+    )
 
 
 def _unknown(source: str, until: datetime) -> HistoryError:

@@ -2,7 +2,8 @@
 
 Everything here is scalar code in the order in which Function Compute acts, one case after the other: the trackers
 look at the last minute, the target follows, surplus is destroyed, missing instances are asked for, what is due
-becomes warm, and the minute's load is served. Compiling (and why it is exact): ADR 0012.
+becomes warm, and the minute's load is served. Why it is compiled, and exact all the same: ADR 0012. Helpers take
+numbers where they can: a tuple of arrays, or a slice, costs more in every minute than the arithmetic.
 """
 
 from __future__ import annotations
@@ -51,12 +52,14 @@ class Living(NamedTuple):
     """What goes on from minute to minute, changed in place.
 
     `warm` and `metric` (the last minute's utilisation, NaN where nothing was measured) have shape (cases,). `coming`
-    has shape (cases, slots): instances that become warm in 0, 1, .. minutes. `counters` has shape (trackers, cases, 3).
+    has shape (cases, slots): instances that become warm in 0, 1, .. minutes. `on_demand` instances, shape (cases,),
+    serve what is cold. `counters` has shape (trackers, cases, 3).
     """
 
     warm: Minutes
     coming: Minutes
     metric: Floats
+    on_demand: Minutes
     counters: Minutes
 
 
@@ -66,6 +69,7 @@ class Found(NamedTuple):
     cold: Floats
     provisioned: Floats
     busy: Floats
+    starts: Minutes
     changes: Minutes
     cold_minutes: Minutes
     target: Minutes
@@ -74,96 +78,128 @@ class Found(NamedTuple):
 _inner = njit(error_model="numpy")
 
 
+class _Terms(NamedTuple):
+    """A tracker in one minute of one case."""
+
+    target: float
+    floor: int
+    ceiling: int
+    window: int
+
+
+class _Seen(NamedTuple):
+    """What a tracker looks at: the instances, the warm ones of them, and their utilisation in the last minute."""
+
+    there: int
+    warm: int
+    metric: float
+    steps: bool
+    """Whether a minute has been measured since the put; else a tracker holds what is there."""
+
+
 @_inner
-def _tracked(
-    place: tuple[int, int, int], seen: tuple[int, int, float], given: Given, counters: Minutes, rules: Rules
-) -> int:
-    """What the tracker asks for at `place` (tracker, case, minute); `seen`: instances, warm ones, their metric."""
-    number, case, minute = place
-    there, warm, metric = seen
-    window = given.window[place]
-    if window != counters[number, case, WINDOW]:
-        counters[number, case, WINDOW] = window
-        counters[number, case, ABOVE] = counters[number, case, BELOW] = 0
-    if window == 0:
-        return NONE
-    known = there > 0 and not math.isnan(metric)
-    ratio = metric / given.target[place] if known else 1.0
-    above = counters[number, case, ABOVE] + 1 if ratio > 1 else 0
-    below = counters[number, case, BELOW] + 1 if ratio < 1 else 0
+def _tracked(terms: _Terms, seen: _Seen, rules: Rules, counters: Minutes, place: tuple[int, int]) -> int:
+    """What a tracker asks for, NONE outside its window; `place` (tracker, case) is where its minutes are counted."""
+    known = terms.window != 0 and seen.there > 0 and not math.isnan(seen.metric)
+    ratio = seen.metric / terms.target if known else 1.0
+    number, case = place
+    new = terms.window != counters[number, case, WINDOW]
+    above = (0 if new else counters[number, case, ABOVE]) + 1 if ratio > 1 else 0
+    below = (0 if new else counters[number, case, BELOW]) + 1 if ratio < 1 else 0
+    counters[number, case, WINDOW] = terms.window
     counters[number, case, ABOVE], counters[number, case, BELOW] = above, below
-    wanted = there
-    if minute == 0 and rules.lag != NO_PUT:
-        wanted = there  # between a put and the next whole minute nothing has been measured yet
-    elif above >= rules.hold:
-        wanted = max(there, math.ceil(warm * ratio - EPSILON))
-    elif below >= 5 * rules.hold:
-        wanted = there - math.floor(there * rules.scale_in * (1 - ratio) + EPSILON)
-    return int(min(max(wanted, given.floor[place]), given.ceiling[place]))
+    if terms.window == 0:
+        return NONE
+    return min(max(_wanted(seen, ratio, above, below, rules), terms.floor), terms.ceiling)
 
 
 @_inner
-def _aim(target: int, there: int, warm: int, coming: Minutes, lead: int) -> int:
-    """Ask for what is missing, or drop what is too much, the newest first; what is still warm."""
+def _wanted(seen: _Seen, ratio: float, above: int, below: int, rules: Rules) -> int:
+    """Instances by the metric alone: `ratio` is the metric over its target, stood above or below for full minutes."""
+    if not seen.steps:
+        return seen.there
+    if above >= rules.hold:
+        return max(seen.there, math.ceil(seen.warm * ratio - EPSILON))
+    if below >= 5 * rules.hold:
+        return seen.there - math.floor(seen.there * rules.scale_in * (1 - ratio) + EPSILON)
+    return seen.there
+
+
+@_inner
+def _aim(target: int, there: int, coming: Minutes, case: int, lead: int) -> int:
+    """Ask for what is missing or drop what is too much, the newest first; how many warm ones go."""
     if target >= there:
-        coming[lead] += target - there
-        return warm
+        coming[case, lead] += target - there
+        return 0
     surplus = there - target
-    for slot in range(len(coming) - 1, -1, -1):
-        gone = min(surplus, coming[slot])
-        coming[slot] -= gone
+    for slot in range(coming.shape[1] - 1, -1, -1):
+        gone = min(surplus, coming[case, slot])
+        coming[case, slot] -= gone
         surplus -= gone
-    return warm - surplus
+    return surplus
 
 
 @_inner
-def _due(coming: Minutes) -> int:
+def _due(coming: Minutes, case: int) -> int:
     """How many become warm in this minute; the others come a minute nearer."""
-    due = coming[0]
-    coming[:-1] = coming[1:]
-    coming[-1] = 0
+    due = coming[case, 0]
+    for slot in range(1, coming.shape[1]):
+        coming[case, slot - 1] = coming[case, slot]
+    coming[case, -1] = 0
     return int(due)
 
 
 @_inner
-def _case(case: int, given: Given, rules: Rules, living: Living, found: Found) -> None:
-    coming, warm, metric = living.coming[case], living.warm[case], living.metric[case]
-    there = warm + coming.sum()
-    for minute in range(given.load.shape[1]):
-        before = there
-        if minute == 0 and rules.lag != NO_PUT:
-            warm = _aim(rules.default, there, warm, coming, rules.lead)
-            there = rules.default
-        target = given.schedule[case, minute]
-        for number in range(len(given.window)):
-            asked = _tracked((number, case, minute), (there, warm, metric), given, living.counters, rules)
-            target = max(target, asked)
-        if target == NONE or minute < rules.lag:
-            target = rules.default
-        warm = _aim(target, there, warm, coming, rules.lead)
-        there = target
-        if warm < there:
-            warm += _due(coming)
-        offered, capacity = given.load[case, minute], warm * rules.instance_concurrency
-        served = min(offered, float(capacity))
-        metric = served / capacity if capacity > 0 else (1.0 if offered > 0 else 0.0)
-        found.cold[case] += offered - served
-        found.busy[case] += served
-        found.provisioned[case] += there
-        found.changes[case] += there != before
-        found.cold_minutes[case] += offered - served > EPSILON
-        if found.target.shape[1]:
-            found.target[case, minute] = target
-    living.warm[case], living.metric[case] = warm, metric
+def _served(offered: float, warm: int, rules: Rules) -> tuple[float, float]:
+    """Concurrency served, and the utilisation; without a warm instance any load is more than there is room for."""
+    capacity = warm * rules.instance_concurrency
+    if capacity == 0:
+        return 0.0, 1.0 if offered > 0 else 0.0
+    served = min(offered, float(capacity))
+    return served, served / capacity
 
 
 def _run(  # noqa: PLR0917  # each may be a view of its own, which a tuple of them may not
-    schedule: Minutes, load: Floats, target: Floats, floor: Minutes, ceiling: Minutes, window: Minutes,
+    schedule: Minutes, load: Floats, goal: Floats, floor: Minutes, ceiling: Minutes, window: Minutes,
     rules: Rules, living: Living, found: Found,
 ) -> None:  # fmt: skip
-    given = Given(schedule, load, target, floor, ceiling, window)
     for case in range(len(load)):
-        _case(case, given, rules, living, found)
+        warm, metric, on_demand = living.warm[case], living.metric[case], living.on_demand[case]
+        before = there = warm + living.coming[case].sum()
+        steps = rules.lag != 0
+        if rules.lag != NO_PUT:
+            warm -= _aim(rules.default, there, living.coming, case, rules.lead)
+            there = rules.default
+        for minute in range(load.shape[1]):
+            target = schedule[case, minute]
+            seen = _Seen(there, warm, metric, steps)
+            for number in range(len(window)):
+                at = number, case, minute
+                terms = _Terms(goal[at], floor[at], ceiling[at], window[at])
+                target = max(target, _tracked(terms, seen, rules, living.counters, (number, case)))
+            if target == NONE or minute < rules.lag:
+                target = rules.default
+            if target != there:
+                warm -= _aim(target, there, living.coming, case, rules.lead)
+            if warm < target:
+                warm += _due(living.coming, case)
+            served, metric = _served(load[case, minute], warm, rules)
+            cold = load[case, minute] - served
+            needed = 0
+            if cold > 0:
+                needed = math.ceil(cold / rules.instance_concurrency - EPSILON)
+                found.cold[case] += cold
+                found.cold_minutes[case] += cold > EPSILON
+                found.starts[case] += max(needed - on_demand, 0)
+            on_demand = needed
+            found.busy[case] += served
+            found.provisioned[case] += target
+            found.changes[case] += target != before
+            if found.target.shape[1]:
+                found.target[case, minute] = target
+            before = there = target
+            steps = True
+        living.warm[case], living.metric[case], living.on_demand[case] = warm, metric, on_demand
 
 
 def run(given: Given, rules: Rules, living: Living, found: Found) -> None:
@@ -194,6 +230,6 @@ def _signature() -> object:
         view(types.int64, 2), view(types.float64, 2),
         view(types.float64, 3), view(types.int64, 3), view(types.int64, 3), view(types.int64, 3),
         type_of(Rules(0, 0, 0, 0, 0, 0.0)),
-        type_of(Living(whole[0, 0], whole[0], real, whole)),
-        type_of(Found(real, real, real, whole[0, 0], whole[0, 0], whole[0])),
+        type_of(Living(whole[0, 0], whole[0], real, whole[0, 0], whole)),
+        type_of(Found(real, real, real, whole[0, 0], whole[0, 0], whole[0, 0], whole[0])),
     )  # fmt: skip

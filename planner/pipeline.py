@@ -130,7 +130,7 @@ def make_plan(
             instance_concurrency=question.instance_concurrency,
             lead=settings.capacity.lead + settings.capacity.evaluation_lag,
         ),
-        notes=(*_clipped(settings, question, decision), *notes(live, document, adopted)),
+        notes=(question.history.basis, *_clipped(settings, question, decision), *notes(live, document, adopted)),
     )
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from planner.billing import Prices
 from planner.capacity import StepRules
 from planner.config import FunctionConfig
-from planner.cost import Prices
 from planner.demand import Sizing
 from planner.forecast import ForecastSettings
 from planner.guard import NO_GUARD, Guard

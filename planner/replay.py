@@ -19,10 +19,11 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.loop import EPSILON, NO_PUT, Floats, Found, Given, Living, Rules, run
+from planner.loop import EPSILON, NO_PUT, Found, Given, Living, Rules, run
 from planner.provision import MetricType, ProvisionConfig
 from planner.reading import NONE, Among, Minutes, inside, schedule_values
 
+Floats = NDArray[np.float64]
 Kind = TypeVar("Kind", bound=np.generic)
 NOTHING: Minutes = np.zeros((1, 0), dtype=np.int64)
 
@@ -69,12 +70,14 @@ class State:
 
     `warm`: instances, shape (cases,). `coming`: those asked for that become warm in the next minute, the one after,
     .., shape (cases, any). `metric`: the last minute's utilisation, shape (cases,), NaN where nothing was measured.
+    `on_demand`: instances that served what was cold, shape (cases,).
     `counters`: of each tracker the window it was in and the full minutes above and below its target, (cases, 3).
     """
 
     warm: Minutes
     coming: Minutes = field(default_factory=lambda: NOTHING)
     metric: Floats = field(default_factory=lambda: np.array([np.nan]))
+    on_demand: Minutes = field(default_factory=lambda: np.zeros(1, dtype=np.int64))
     counters: Mapping[str, Minutes] = field(default_factory=dict)
 
 
@@ -83,9 +86,10 @@ class Replay:
     """Totals per case; shape (cases,).
 
     `offered` and `cold` are concurrency-minutes; `provisioned` and `busy` are instance-minutes, `spilled` those of
-    on-demand instances, as full as the provisioned ones, that serve what was cold. `changes` counts the minutes in
-    which FC's target was another than before, `cold_minutes` those in which anything was cold. `target` is FC's value
-    per minute, shape (cases, minutes), or (cases, 0) where it was not asked for.
+    on-demand instances, as full as the provisioned ones, that serve what was cold, and `starts` how often one more of
+    them was needed than in the minute before. `changes` counts the minutes in which FC's target was another than
+    before, `cold_minutes` those in which anything was cold. `target` is FC's value per minute, shape (cases, minutes),
+    or (cases, 0) where it was not asked for. `end` is what the next document begins with.
     """
 
     offered: Floats
@@ -93,6 +97,7 @@ class Replay:
     provisioned: Floats
     busy: Floats
     spilled: Floats
+    starts: Minutes
     changes: Minutes
     cold_minutes: Minutes
     target: Minutes
@@ -147,6 +152,7 @@ def simulate(
         provisioned=found.provisioned,
         busy=found.busy / instance_concurrency,
         spilled=found.cold / instance_concurrency,
+        starts=found.starts,
         changes=found.changes,
         cold_minutes=found.cold_minutes,
         target=found.target,
@@ -230,8 +236,8 @@ def _first_value(given: Given, default: int) -> Minutes:
 
 def _nothing_found(cases: int, kept: int) -> Found:
     cold, provisioned, busy = np.zeros((3, cases))
-    changes, cold_minutes = np.zeros((2, cases), dtype=np.int64)
-    return Found(cold, provisioned, busy, changes, cold_minutes, np.zeros((cases, kept), dtype=np.int64))
+    starts, changes, cold_minutes = np.zeros((3, cases), dtype=np.int64)
+    return Found(cold, provisioned, busy, starts, changes, cold_minutes, np.zeros((cases, kept), dtype=np.int64))
 
 
 def _living(begin: State, names: Sequence[str], cases: int, lead: int) -> Living:
@@ -245,10 +251,17 @@ def _living(begin: State, names: Sequence[str], cases: int, lead: int) -> Living
         warm=np.array(np.broadcast_to(begin.warm, cases), dtype=np.int64),
         coming=coming,
         metric=np.array(np.broadcast_to(begin.metric, cases), dtype=np.float64),
+        on_demand=np.array(np.broadcast_to(begin.on_demand, cases), dtype=np.int64),
         counters=counters,
     )
 
 
 def _state(living: Living, names: Sequence[str]) -> State:
     counters = {name: living.counters[place] for place, name in enumerate(names)}
-    return State(warm=living.warm, coming=living.coming[:, :-1], metric=living.metric, counters=counters)
+    return State(
+        warm=living.warm,
+        coming=living.coming[:, :-1],
+        metric=living.metric,
+        on_demand=living.on_demand,
+        counters=counters,
+    )

@@ -29,7 +29,8 @@ History = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="CSV or Parquet with the columns timestamp,value (offered concurrency); replaces the source.",
+        help="CSV or Parquet with the columns timestamp,value (offered concurrency; or what was served, and throttled, "
+        "duration_ms, limit); replaces the source.",
     ),
 ]
 Now = Annotated[

@@ -114,7 +114,13 @@ class Room:
         from planner.sources.sample import moved_to, sample_path  # noqa: PLC0415  # as above
 
         source = self.settings.history
-        read = partial(read_history, statistic=Statistic(source.statistic), zone=source.zone, minimum=source.minimum)
+        read = partial(
+            read_history,
+            statistic=Statistic(source.statistic),
+            zone=source.zone,
+            minimum=source.minimum,
+            mean_duration=source.mean_duration,
+        )
         if override is not None:
             return read(override, until=now)
         if source.source == "database":

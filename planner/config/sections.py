@@ -58,6 +58,20 @@ class HistoryConfig(Section):
     minimum: Annotated[
         Duration, AfterValidator(between("0s", "365d")), Field(description="A shorter history is refused")
     ] = timedelta(minutes=30)
+    mean_duration_ms: Annotated[
+        float | None,
+        Field(
+            gt=0,
+            le=86_400_000,
+            description="Of a request, milliseconds; turns requests turned away (column throttled) into concurrency "
+            "where the column duration_ms doesn't say; null: only that column",
+        ),
+    ] = None
+
+    @property
+    def mean_duration(self) -> timedelta | None:
+        """How long a request takes."""
+        return None if self.mean_duration_ms is None else timedelta(milliseconds=self.mean_duration_ms)
 
     @property
     def sample(self) -> str | None:

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 
 from planner.backtest import OURS, Backtest, Score
 from planner.baselines import STATIC, VENDOR
-from planner.cost import Prices
+from planner.billing import Prices
 from planner.exports import words
 from planner.regret import LEAST_SHARE
 

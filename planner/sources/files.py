@@ -1,4 +1,7 @@
-"""A history from a file: CSV (also gzipped) or Parquet with the columns `timestamp` and `value`."""
+"""A history from a file: CSV (also gzipped) or Parquet with the columns `timestamp` and `value`.
+
+What was not served may stand beside them: `throttled`, `duration_ms` and `limit` (see `planner.columns.Columns`).
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,7 @@ from planner.errors import HistoryError
 from planner.history import History, Repair, RepairKind, Statistic, check_history
 
 TIMESTAMP, VALUE = "timestamp", "value"
+BESIDE = ("throttled", "duration_ms", "limit")
 PARQUET_SUFFIXES = (".parquet", ".pq")
 
 _FILE_REMEDY = f"Give a CSV (.csv, .csv.gz) or Parquet (.parquet) file with the columns `{TIMESTAMP}` and `{VALUE}`."
@@ -32,11 +36,12 @@ def read_history(
     statistic: Statistic = Statistic.MEAN,
     zone: str | None = None,
     minimum: timedelta = timedelta(0),
+    mean_duration: timedelta | None = None,
     until: datetime | None = None,
 ) -> History:
     """Read and check the history in `path`; see `check_history` for the options.
 
-    Columns beside the two are ignored and reported. Rows in messages are line numbers of a CSV file (the header is
+    Other columns are ignored and reported. Rows in messages are line numbers of a CSV file (the header is
     line 1) and counts from 1 in a Parquet file. Raises HistoryError if the file can't be read or its content is
     refused.
     """
@@ -49,7 +54,9 @@ def read_history(
         columns, ignored = read(path)
     except PermissionError as error:
         raise HistoryError(f"{path.name}: can't be opened: {error.strerror}", remedy="Allow reading it.") from error
-    history = check_history(columns, statistic=statistic, zone=zone, minimum=minimum, until=until)
+    history = check_history(
+        columns, statistic=statistic, zone=zone, minimum=minimum, mean_duration=mean_duration, until=until
+    )
     if not ignored:
         return history
     detail = f"columns that a history doesn't have were ignored: {', '.join(ignored)}"
@@ -59,7 +66,7 @@ def read_history(
 
 def _read_csv(path: Path) -> tuple[Columns, Sequence[str]]:
     try:
-        ignored = _ignored(path, _csv_header(path))
+        held, ignored = _sorted(path, _csv_header(path))
         table = pacsv.read_csv(
             path,
             # One thread, so that errors name the row; it still reads a year of minutes in a twentieth of a second.
@@ -67,8 +74,8 @@ def _read_csv(path: Path) -> tuple[Columns, Sequence[str]]:
             # Blank lines are kept, as empty records, so that record i is on line i + 2.
             parse_options=pacsv.ParseOptions(ignore_empty_lines=False),
             convert_options=pacsv.ConvertOptions(
-                include_columns=[TIMESTAMP, VALUE],
-                column_types={TIMESTAMP: pa.string(), VALUE: pa.string()},
+                include_columns=held,
+                column_types=dict.fromkeys(held, pa.string()),
                 strings_can_be_null=True,
                 null_values=[""],
             ),
@@ -99,8 +106,8 @@ def _csv_header(path: Path) -> Sequence[str]:
 
 def _read_parquet(path: Path) -> tuple[Columns, Sequence[str]]:
     try:
-        ignored = _ignored(path, pq.read_schema(path).names)
-        table = pq.read_table(path, columns=[TIMESTAMP, VALUE])
+        held, ignored = _sorted(path, pq.read_schema(path).names)
+        table = pq.read_table(path, columns=held)
     except PermissionError:
         raise
     except (pa.ArrowInvalid, OSError) as error:
@@ -108,20 +115,23 @@ def _read_parquet(path: Path) -> tuple[Columns, Sequence[str]]:
     return _columns(path, table, first_row=1), ignored
 
 
-def _ignored(path: Path, names: Sequence[str]) -> Sequence[str]:
-    """The columns beside the two that are needed; raises HistoryError unless both are there, once each."""
-    for needed in (TIMESTAMP, VALUE):
-        if (times := names.count(needed)) != 1:
+def _sorted(path: Path, names: Sequence[str]) -> tuple[list[str], Sequence[str]]:
+    """The columns that a history has, and the others; HistoryError unless the first two are there, each column once."""
+    for needed in (TIMESTAMP, VALUE, *BESIDE):
+        times = names.count(needed)
+        if times > 1 or (times == 0 and needed not in BESIDE):
             shown = ", ".join(f"'{name}'" for name in names)
             state = "is missing" if times == 0 else f"is there {times} times"
             raise HistoryError(f"{path.name}: the column `{needed}` {state}; there are {shown}", remedy=_FILE_REMEDY)
-    return [name for name in names if name not in (TIMESTAMP, VALUE)]
+    held = [TIMESTAMP, VALUE, *(name for name in BESIDE if name in names)]
+    return held, [name for name in names if name not in held]
 
 
 def _columns(path: Path, table: pa.Table, *, first_row: int) -> Columns:
     rows = np.arange(first_row, first_row + table.num_rows, dtype=np.int64)
+    beside = {name: _series(table[name]) for name in BESIDE if name in table.column_names}
     timestamps, values = (_series(table[name]) for name in (TIMESTAMP, VALUE))
-    return Columns(timestamps=timestamps, values=values, source=path.name, rows=rows)
+    return Columns(timestamps=timestamps, values=values, source=path.name, rows=rows, **beside)
 
 
 def _series(column: pa.ChunkedArray) -> pd.Series:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 SERIES = "collected"
 """Name of the series in the store."""
+BASIS = "as collected: what the file showed to be turned away or saturated is added back, else served is offered"
 READ_BACK = timedelta(days=91)
 """As long as Cloud Monitor keeps its five-minute series; forecasters use less."""
 
@@ -47,4 +49,4 @@ def stored_history(store: Store, function: str, *, now: datetime, statistic: Sta
         source=f"points of {function}",
         rows=np.arange(1, len(points) + 1),
     )
-    return check_history(columns, statistic=statistic, minimum=minimum, until=now)
+    return replace(check_history(columns, statistic=statistic, minimum=minimum, until=now), basis=BASIS)

@@ -200,3 +200,26 @@ def test_init_writes_a_configuration_that_is_sound(planner: Planner, tmp_path: P
 def test_the_database_is_upgraded_once(planner: Planner, site: Path) -> None:
     assert planner("db", "upgrade").err.startswith("The database went from schema none to ")
     assert planner("db", "upgrade").err.startswith("The database has schema ")
+
+
+def test_what_was_turned_away_is_planned_for_and_the_plan_says_so(planner: Planner, site: Path) -> None:
+    (site / "planner.yaml").write_text(
+        (site / "planner.yaml")
+        .read_text(encoding="utf-8")
+        .replace("{file: history.csv}", "{file: history.csv, mean_duration_ms: 500}"),
+        encoding="utf-8",
+    )
+    lines = recent_history().splitlines()
+    rows = ["timestamp,value,throttled", *(f"{line},{1200 if i % 2 else 0}" for i, line in enumerate(lines[1:]))]
+    (site / "history.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    shown = planner("plan", "--dry-run", "--json").json
+    assert shown["notes"][0].startswith(
+        "by its column throttled the source served less than was offered: added back 10"
+    )
+    lines[0] = "timestamp,value"
+    (site / "history.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    plain = planner("plan", "--dry-run", "--json").json
+    assert plain["notes"][0] == "the source shows no throttling: served load is taken for offered"
+    assert max(s["instances"] for s in shown["schedule"]["steps"]) > max(
+        s["instances"] for s in plain["schedule"]["steps"]
+    )

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from planner.base import MINUTE
-from planner.cost import PATHS, Prices, Scene, document_cost, estimate
+from planner.billing import Prices
+from planner.cost import PATHS, Scene, document_cost, estimate
 from planner.forecast import LEVELS, Forecast
 from planner.provision import ProvisionConfig, ScheduledAction
 from planner.risk import expected_load
