@@ -16,8 +16,8 @@ import numpy as np
 
 from planner.base import MINUTE, iso, minutes_between, utc
 from planner.baselines import BASELINES, Known
-from planner.config import FunctionConfig
 from planner.billing import Prices
+from planner.config import FunctionConfig
 from planner.errors import HistoryError
 from planner.forecasters.keeping import NO_FITS, Fits
 from planner.history import History

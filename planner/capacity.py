@@ -100,13 +100,14 @@ def required(need: NDArray[np.int64], rules: StepRules) -> NDArray[np.int64]:
     return asked
 
 
-def levels(demand: Demand, rules: StepRules) -> NDArray[np.int64]:
-    """Instances in each slot of the cheapest stairs; shape (slots,).
+def levels(demand: Demand, rules: StepRules) -> Need:
+    """Instances in each slot of the cheapest stairs.
 
     The cost of a slot is its instance-minutes and, at the demand's price, what is expected to be cold in it; a rise
     is paid from `lead` minutes earlier.
     """
-    return demand.sizes[cheapest(demand.cold, demand.sizes, demand.price, _stairs(demand, rules), rules.max_steps)]
+    places = cheapest(demand.cold, demand.sizes, demand.price, _stairs(demand, rules), rules.max_steps)
+    return Need(start=demand.start, slot=demand.slot, instances=demand.sizes[places])
 
 
 def levels_for_each(demand: Demand, worths: Sequence[float], rules: StepRules) -> NDArray[np.int64]:
@@ -128,10 +129,9 @@ def per_minute(need: Need, start: datetime, minutes: int) -> NDArray[np.int64]:
     return need.instances[np.clip(slot, 0, len(need.instances) - 1)]
 
 
-def schedule(demand: Demand, *, start: datetime, end: datetime, rules: StepRules) -> CapacitySchedule:
-    """The cheapest schedule for [start, end); see `levels`."""
+def schedule(need: Need, *, start: datetime, end: datetime, rules: StepRules) -> CapacitySchedule:
+    """The cheapest schedule for [start, end) that never asks for less than the need requires."""
     minutes = minutes_between(start, end)
-    need = Need(start=demand.start, slot=demand.slot, instances=levels(demand, rules))
     # What is needed right after the end has to be asked for before it.
     asked = required(per_minute(need, start, minutes + -(-rules.lead // MINUTE)), rules)[:minutes]
     cuts = cheapest_cuts(asked, rules)
@@ -190,7 +190,7 @@ def _segment_costs(asked: NDArray[np.int64], edges: NDArray[np.int64], dwell: in
 
 def _reason(before: int | None, level: int, rules: StepRules) -> str:
     if before is None:
-        return f"in effect now: {level} expected to be worth keeping"
+        return f"in effect now: {level} needed"
     if level > before:
-        return f"{level - before} more, asked {rules.lead // MINUTE} min ahead of a rise"
-    return f"{before - level} fewer: no longer worth keeping"
+        return f"{level - before} more, asked {rules.lead // MINUTE} min ahead: {level} needed"
+    return f"{before - level} fewer: {level} needed"

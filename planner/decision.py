@@ -59,7 +59,8 @@ def guarded(
     """The live guard over the schedule, `most` windows at most; its first begins with the hour, not with the plan."""
     start = _whole_hour(schedule.start)
     before = minutes_between(start, schedule.start)
-    capacity = np.pad(schedule.per_minute(), (before, 0), mode="edge") * float(instance_concurrency)
+    asked = np.pad(schedule.per_minute(), (before, 0), mode="edge")
+    capacity = (asked * instance_concurrency).astype(np.float64)
     slot = (np.arange(len(capacity)) + minutes_between(forecast.start, start)) // int(forecast.slot / MINUTE)
     tide = forecast.quantile(0.5)[np.clip(slot, 0, len(forecast.values) - 1)]
     border = max(min(minutes_between(start, policies.near_end), len(tide)), 0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -67,10 +67,15 @@ class Demand:
         """
         return np.asarray(1 / (self.worth * self.instance_concurrency))
 
+    def until(self, end: datetime) -> Demand:
+        """The slots that begin before `end`, one at least."""
+        slots = max(-(-(end - self.start) // self.slot), 1)
+        return replace(self, cold=self.cold[:slots], worth=self.worth[:slots])
+
     @property
     def instances(self) -> Ints:
         """The number that costs least in each slot taken alone, shape (slots,)."""
-        return self.sizes[np.argmin(self.sizes + self.price[:, None] * self.cold, axis=1)]
+        return np.asarray(self.sizes[np.argmin(self.sizes + self.price[:, None] * self.cold, axis=1)])
 
 
 def demand(forecast: Forecast, *, sizing: Sizing, worth: float | Floats, errors: bool | NDArray[np.bool_]) -> Demand:

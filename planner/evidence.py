@@ -10,13 +10,13 @@ import pandas as pd
 
 from planner.capacity import CapacitySchedule
 from planner.compiler import END, STEP
+from planner.decision import Policies
 from planner.forecast import Champion, Forecast
 from planner.guard import GuardWindow
 from planner.guardrails import FALLBACK, GUARD, HOLD, OWN
 from planner.history import History
 from planner.plan import Band, Evidence, Recent
 from planner.provision import MetricType, ProvisionConfig, ScheduledAction, holds_ours
-from planner.decision import Policies
 
 SHOWN_LEVELS = (0.05, 0.5, 0.9, 0.99)
 SHOWN_PAST = timedelta(days=3)

@@ -81,7 +81,6 @@ class Forecast:
         below, above = self.values[:, left], self.values[:, right]
         return np.asarray(below + share * (above - below))
 
-
     def peak(self, level: float) -> NDArray[np.float64]:
         """Quantile of the busiest minute of each slot, arrivals included; shape (slots,).
 

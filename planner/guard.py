@@ -60,7 +60,8 @@ def following(tide: Floats, capacity: Floats, edges: Ints, deviations: float) ->
     lengths = np.diff(np.append(edges, tide.shape[-1]))
     usual = np.add.reduceat(tide, edges, axis=-1) / lengths
     held = np.maximum(np.add.reduceat(capacity, edges, axis=-1) / lengths, 0.5)
-    return np.round(np.clip((usual + deviations * np.sqrt(usual)) / held, LOWEST, 1.0), DIGITS)
+    targets = np.clip((usual + deviations * np.sqrt(usual)) / held, LOWEST, 1.0)
+    return np.asarray(np.round(targets, DIGITS), dtype=np.float64)
 
 
 def windows(guard: Guard, start: datetime, tide: Floats, capacity: Floats, *, most: int) -> tuple[GuardWindow, ...]:

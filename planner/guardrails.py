@@ -76,7 +76,12 @@ def guardrails(
     ]
     trackers.extend(
         _tracker(
-            f"{GUARD}{window.end:%Y%m%dT%H%MZ}", window.target, floor, policy.ceiling, start=window.start, end=window.end
+            f"{GUARD}{window.end:%Y%m%dT%H%MZ}",
+            window.target,
+            floor,
+            policy.ceiling,
+            start=window.start,
+            end=window.end,
         )
         for window in live
     )

@@ -14,10 +14,11 @@ import numpy as np
 import pandas as pd
 
 from planner.base import floor_minute, iso, utc
-from planner.capacity import CapacitySchedule, DayPattern, Need, schedule
+from planner.capacity import CapacitySchedule, DayPattern, Need, levels, schedule
 from planner.compiler import Wanted, compile_document, foreign_in_horizon, step_budget
 from planner.config import FunctionConfig
 from planner.cost import Scene, estimate
+from planner.decision import Policies, cautious, decide, guarded, weighed
 from planner.demand import Demand, Sizing
 from planner.diff import changes
 from planner.errors import HistoryError
@@ -38,7 +39,6 @@ from planner.policies import (
     sizing_of,
     step_rules,
 )
-from planner.decision import Policies, cautious, decide, guarded, weighed
 from planner.provision import MAX_TRACKERS, LiveDocument, ProvisionConfig, ScheduledAction
 from planner.reading import least_values
 from planner.recurring import WEEK, day_patterns
@@ -151,9 +151,9 @@ def _decide(
     rules = step_rules(settings, step_budget(kept, RECURRING_STEPS))
     policies = decide(question.history, champion, risk_rules(settings, sizing, rules))
     progress("finding the cheapest steps")
-    steps = schedule(
-        weighed(champion.forecast, policies, sizing), start=question.now, end=question.end, rules=rules
-    )
+    demand = weighed(champion.forecast, policies, sizing)
+    needed = levels(demand.until(question.end + rules.lead), rules)
+    steps = schedule(needed, start=question.now, end=question.end, rules=rules)
     week = weighed(champion.forecast, cautious(policies, RECURRING_WORTH), sizing)
     return _Decision(
         champion=champion,

@@ -132,6 +132,7 @@ def replay_policies(day: Backtest, load: Floats, rules: RiskRules) -> Replay:
     until the next one begins.
     """
     asked, tide = _followed(day, rules)
+    capacity = (asked * rules.sizing.instance_concurrency).astype(np.float64)
     sizing, guards = rules.sizing, len(rules.guards)
     cases = len(asked) * guards
     target, window = np.ones((len(asked), guards, DAY)), np.zeros((len(asked), guards, DAY), dtype=np.int64)
@@ -140,9 +141,10 @@ def replay_policies(day: Backtest, load: Floats, rules: RiskRules) -> Replay:
     hour = np.repeat(np.arange(len(edges)) + 1, lengths)
     for place, guard in enumerate(rules.guards):
         if guard.target is not None:
-            target[:, place], window[:, place] = guard.target, 1
+            # A plan that is renewed each hour brings a new tracker each hour.
+            target[:, place], window[:, place] = guard.target, hour if len(day.forecasts) > 1 else 1
         elif guard.deviations is not None:
-            by_hour = following(tide, asked * float(sizing.instance_concurrency), edges, guard.deviations)
+            by_hour = following(tide, capacity, edges, guard.deviations)
             target[:, place], window[:, place] = np.repeat(by_hour, lengths, axis=-1), hour
     tracker = Tracker(
         target=target.reshape(cases, DAY),
@@ -217,7 +219,7 @@ def _nearest(guard: Guard) -> int:
 
 
 def _followed(day: Backtest, rules: RiskRules) -> tuple[Ints, Floats]:
-    """What each errors and worth would have asked for, (ERRORS x WORTHS, DAY), and the tide it was meant for, (DAY,)."""
+    """What every errors and worth would have asked for, (ERRORS x WORTHS, DAY), and the tide they meet, (DAY,)."""
     each = DAY // len(day.forecasts)
     lead = -(-rules.steps.lead // MINUTE)
     asked = np.empty((len(ERRORS), len(WORTHS), DAY), dtype=np.int64)

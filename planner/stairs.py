@@ -50,85 +50,93 @@ def cheapest_for_each(
 
 @njit(cache=True)
 def _stairs(
-    cold: Floats, heights: Ints, price: Floats, rules: StairRules, most: int
+    cold: Floats, sizes: Ints, price: Floats, rules: StairRules, most: int
 ) -> Ints:  # pragma: no cover  # compiled
-    """`held[s, k, n]`: least cost of the slots before s, on the k-th stair at height n, which may be left at s.
+    """`held[s, k, n]`: least cost of the slots before s, on the k-th stair at size n, which may be left at s.
 
-    Without a limit (`most` 0), k stays 0.
+    Without a limit (`most` 0), k stays 0. `origin` is the size of the stair before, or STAY, and `length` how many slots
+    back it was left.
     """
-    slots, sizes = cold.shape
-    counted = most > 0
-    counts = min(most, slots) if counted else 1
-    dwell = rules.dwell
-    cost = np.empty((slots, sizes))
+    slots, width = cold.shape
+    counts = min(most, slots) if most else 1
+    cost = rules.minutes * (sizes + np.expand_dims(price, 1) * cold)
+    sums = np.zeros((slots + 1, width))
     for slot in range(slots):
-        for size in range(sizes):
-            cost[slot, size] = rules.minutes * (heights[size] + price[slot] * cold[slot, size])
-    held = np.full((slots + 1, counts, sizes), np.inf)
-    origin = np.full((slots + 1, counts, sizes), STAY, dtype=np.int32)
-    length = np.ones((slots + 1, counts, sizes), dtype=np.int32)
+        sums[slot + 1] = sums[slot] + cost[slot]
+    held = np.full((slots + 1, counts, width), np.inf)
     held[0, 0, :] = 0.0
-    ahead = np.zeros((slots + 1, sizes))  # sums of the cost up to a slot
-    for slot in range(slots):
-        ahead[slot + 1] = ahead[slot] + cost[slot]
-    came = np.zeros(sizes, dtype=np.int32)
-    entry = np.zeros(sizes)
+    origin = np.full((slots + 1, counts, width), STAY, dtype=np.int32)
+    length = np.ones((slots + 1, counts, width), dtype=np.int32)
     for slot in range(slots):
         for count in range(counts):
-            for size in range(sizes):
+            for size in range(width):
                 through = held[slot, count, size] + cost[slot, size]
                 if through < held[slot + 1, count, size]:
                     held[slot + 1, count, size] = through
                     origin[slot + 1, count, size] = STAY
                     length[slot + 1, count, size] = 1
-        if slot == 0:
-            continue
-        for count in range(counts):
-            onto = count + 1 if counted else count
-            if onto >= counts:
-                continue
-            _enter(held[slot, count], heights, rules.rise, entry, came)
-            end = min(slot + dwell, slots)
-            for size in range(sizes):
-                if came[size] == size:
-                    continue
-                total = entry[size] + ahead[end, size] - ahead[slot, size]
-                if total < held[end, onto, size]:
-                    held[end, onto, size] = total
-                    origin[end, onto, size] = came[size]
-                    length[end, onto, size] = end - slot
-    return _walk_back(held, origin, length, counted)
+        if slot:
+            _turn(held, origin, length, sums, sizes, rules, slot, most > 0)
+    return _walk_back(held, origin, length, most > 0)
+
+
+@njit(cache=True)
+def _turn(  # noqa: PLR0917  # compiled code takes no keywords
+    held: Floats,
+    origin: NDArray[np.int32],
+    length: NDArray[np.int32],
+    sums: Floats,
+    sizes: Ints,
+    rules: StairRules,
+    slot: int,
+    counted: bool,
+) -> None:  # pragma: no cover  # compiled
+    """Begin stairs at `slot`: they are held for `dwell` slots, or to the end."""
+    counts, width = held.shape[1], held.shape[2]
+    entry, came = np.zeros(width), np.zeros(width, dtype=np.int32)
+    end = min(slot + rules.dwell, held.shape[0] - 1)
+    for count in range(counts - 1 if counted else counts):
+        onto = count + 1 if counted else count
+        _enter(held[slot, count], sizes, rules.rise, entry, came)
+        for size in range(width):
+            total = entry[size] + sums[end, size] - sums[slot, size]
+            if came[size] != size and total < held[end, onto, size]:
+                held[end, onto, size] = total
+                origin[end, onto, size] = came[size]
+                length[end, onto, size] = end - slot
 
 
 @njit(cache=True)
 def _enter(
-    before: Floats, heights: Ints, rise: float, entry: Floats, came: Ints
+    before: Floats, sizes: Ints, rise: float, entry: Floats, came: NDArray[np.int32]
 ) -> None:  # pragma: no cover  # compiled
-    """Least cost of beginning a stair at each height, and the height before it."""
-    sizes = len(heights)
-    best = sizes - 1
-    for size in range(sizes - 1, -1, -1):  # from above, for nothing
+    """Least cost of beginning a stair at each size, and the size before it."""
+    width = len(sizes)
+    best = width - 1
+    for size in range(width - 1, -1, -1):  # from above, for nothing
         if before[size] <= before[best]:
             best = size
         entry[size] = before[best]
         came[size] = best
     best = 0
-    for size in range(sizes):  # from below, at `rise` an instance
-        if before[size] - rise * heights[size] < before[best] - rise * heights[best]:
+    for size in range(width):  # from below, at `rise` an instance
+        if before[size] - rise * sizes[size] < before[best] - rise * sizes[best]:
             best = size
-        from_below = before[best] + rise * (heights[size] - heights[best])
+        from_below = before[best] + rise * (sizes[size] - sizes[best])
         if from_below < entry[size]:
             entry[size] = from_below
             came[size] = best
 
 
 @njit(cache=True)
-def _walk_back(held: Floats, origin: Ints, length: Ints, counted: bool) -> Ints:  # pragma: no cover  # compiled
-    slot, counts, sizes = held.shape[0] - 1, held.shape[1], held.shape[2]
+def _walk_back(
+    held: Floats, origin: NDArray[np.int32], length: NDArray[np.int32], counted: bool
+) -> Ints:  # pragma: no cover  # compiled
+    slot, counts, width = held.shape[0] - 1, held.shape[1], held.shape[2]
     places = np.zeros(slot, dtype=np.int64)
     count, size = 0, 0
     for k in range(counts):
-        for n in range(sizes):
+        for n in range(width):
             if held[slot, k, n] < held[slot, count, size]:
                 count, size = k, n
     while slot > 0:

@@ -34,7 +34,7 @@ def hourly(peaks: Peaks, hours: Hours, days: int, pool: int) -> tuple[Floats, li
     """
     able = hours.known >= peaks.per_day
     per_hour = hours.targets.shape[1] // REACH
-    whole = (np.count_nonzero(able) - 1) // HOURS
+    whole = (int(np.count_nonzero(able)) - 1) // HOURS
     if per_hour == 0 or whole < 1:
         return np.empty((0, 0)), []
     targets, known = hours.targets[-1 - whole * HOURS :], hours.known[-1 - whole * HOURS :]
