@@ -54,8 +54,8 @@ def _stairs(
 ) -> Ints:  # pragma: no cover  # compiled
     """`held[s, k, n]`: least cost of the slots before s, on the k-th stair at size n, which may be left at s.
 
-    Without a limit (`most` 0), k stays 0. `origin` is the size of the stair before, or STAY, and `length` how many slots
-    back it was left.
+    Without a limit (`most` 0), k stays 0. `origin` is the size of the stair before, or STAY, and `length` says how
+    many slots back it was left.
     """
     slots, width = cold.shape
     counts = min(most, slots) if most else 1

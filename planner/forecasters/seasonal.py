@@ -87,7 +87,7 @@ def _members(peaks: Peaks, outlook: Outlook) -> Floats:
 
 
 def profiles(kinds: Sequence[Profile], peaks: Peaks, slots: Ints, known: int) -> Floats:
-    """Each kind of profile over the slots: the weighted mean of the same time on earlier days, smoothed, gaps filled."""
+    """Each kind of profile over the slots: earlier days at the same time, weighted, smoothed, gaps filled."""
     days = max(int(slots[-1]) // peaks.per_day, 1)
     lags = np.arange(1, days + 1)
     at = slots[:, None] - lags * peaks.per_day

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from planner.base import MINUTE
-from planner.capacity import StepRules, cheapest_cuts, per_minute, required, schedule
-from planner.demand import Demand
+from planner.capacity import Need, StepRules, cheapest_cuts, per_minute, required, schedule
 from tests.builders import NOON, a_schedule
 
 Figures = list[int]
@@ -25,8 +24,8 @@ def limits(lead: int = 0, dwell: int = 0, growth: int = 1000, steps: int = 100) 
     return StepRules(lead=lead * MINUTE, dwell=dwell * MINUTE, growth_per_minute=growth, max_steps=steps)
 
 
-def a_demand(values: Figures, slot: int = 15) -> Demand:
-    return Demand(start=NOON, slot=slot * MINUTE, instances=tuple(values), risk_level=0.95)
+def a_need(values: Figures, slot: int = 15) -> Need:
+    return Need(start=NOON, slot=slot * MINUTE, instances=np.array(values, dtype=np.int64))
 
 
 def cost_of(asked: Figures, cuts: tuple[int, ...]) -> int:
@@ -104,7 +103,7 @@ def test_a_schedule_never_asks_for_less_than_is_required_and_keeps_its_limits(
 ) -> None:
     rules = limits(lead, dwell, growth, steps)
     start, end = NOON + offset * MINUTE, NOON + 180 * MINUTE
-    wanted = a_demand(values)
+    wanted = a_need(values)
     made = schedule(wanted, start=start, end=end, rules=rules)
     minutes = 180 - offset
     beyond = required(per_minute(wanted, start, minutes + lead), rules)[:minutes]
@@ -126,7 +125,7 @@ def test_more_load_never_gives_fewer_instances_in_any_minute(values: Figures, mo
     greater = [value + extra for value, extra in zip(values, more, strict=False)]
     rules = limits(lead, growth=2)
     end = NOON + 15 * len(values) * MINUTE
-    less, most = (schedule(a_demand(v), start=NOON, end=end, rules=rules).per_minute() for v in (values, greater))
+    less, most = (schedule(a_need(v), start=NOON, end=end, rules=rules).per_minute() for v in (values, greater))
     assert (most >= less).all()
 
 
@@ -143,38 +142,38 @@ def test_with_few_steps_more_load_never_gives_fewer_instance_minutes_nor_less_th
     greater = [value + extra for value, extra in zip(values, more, strict=False)]
     rules = limits(lead, steps=steps)
     end = NOON + 15 * len(values) * MINUTE
-    less, most = (schedule(a_demand(v), start=NOON, end=end, rules=rules).per_minute() for v in (values, greater))
+    less, most = (schedule(a_need(v), start=NOON, end=end, rules=rules).per_minute() for v in (values, greater))
     assert most.sum() >= less.sum()
     assert most.max() >= less.max()
-    assert (most >= required(per_minute(a_demand(values), NOON, len(less)), rules)).all()
+    assert (most >= required(per_minute(a_need(values), NOON, len(less)), rules)).all()
 
 
 def test_with_few_steps_more_load_may_move_a_step_and_give_a_minute_fewer_instances() -> None:
     """Why the property above is said of the sum: two steps for 4-3-1 are 4-4-1, for 6-3-1 they are 6-3-3."""
     rules = limits(steps=2)
     end = NOON + 45 * MINUTE
-    less = schedule(a_demand([4, 3, 1]), start=NOON, end=end, rules=rules).per_minute()
-    most = schedule(a_demand([6, 3, 1]), start=NOON, end=end, rules=rules).per_minute()
+    less = schedule(a_need([4, 3, 1]), start=NOON, end=end, rules=rules).per_minute()
+    most = schedule(a_need([6, 3, 1]), start=NOON, end=end, rules=rules).per_minute()
     assert (less[20], most[20]) == (4, 3)
     assert most.sum() > less.sum()
 
 
 def test_what_is_needed_right_after_the_horizon_is_asked_for_before_it() -> None:
-    made = schedule(a_demand([1, 1, 8]), start=NOON, end=NOON + 30 * MINUTE, rules=limits(lead=5))
+    made = schedule(a_need([1, 1, 8]), start=NOON, end=NOON + 30 * MINUTE, rules=limits(lead=5))
     assert [(step.at, step.instances) for step in made.steps] == [(NOON, 1), (NOON + 25 * MINUTE, 8)]
 
 
 def test_the_reasons_say_how_many_why_and_how_far_ahead() -> None:
-    made = schedule(a_demand([2, 6, 3]), start=NOON, end=NOON + 45 * MINUTE, rules=limits(lead=3))
+    made = schedule(a_need([2, 6, 3]), start=NOON, end=NOON + 45 * MINUTE, rules=limits(lead=3))
     assert [step.reason for step in made.steps] == [
-        "in effect now: P95 of the peak needs 2",
-        "4 more, asked 3 min ahead: P95 of the peak needs 6",
-        "3 fewer: P95 of the peak needs 3",
+        "in effect now: 2 needed",
+        "4 more, asked 3 min ahead: 6 needed",
+        "3 fewer: 3 needed",
     ]
 
 
 def test_the_last_slot_of_a_demand_holds_on_and_its_first_reaches_back() -> None:
-    assert per_minute(a_demand([1, 2], slot=2), NOON - MINUTE, 7).tolist() == [1, 1, 1, 2, 2, 2, 2]
+    assert per_minute(a_need([1, 2], slot=2), NOON - MINUTE, 7).tolist() == [1, 1, 1, 2, 2, 2, 2]
 
 
 def test_a_step_that_began_before_the_schedule_counts_from_its_start() -> None:
