@@ -21,7 +21,7 @@ from traces import Trace, traces
 from planner.capacity import StepRules
 from planner.demand import Sizing
 from planner.forecast import Backtest, ForecastSettings, forecast
-from planner.risk import DAY, Objective, RiskRules, minute_load, replay_policies
+from planner.risk import DAY, ERRORS, GUARDS, WORTHS, Objective, RiskRules, minute_load, replay_policies
 
 DAYS = 14
 TABLE = Path(__file__).parent.parent / "planner" / "data" / "prior.json"
@@ -62,7 +62,9 @@ def main(folder: Path, left_out: str = "") -> None:
         found = [shares for shares in pool.map(cold_shares, chosen) if shares is not None]
     table = {name: np.sort(np.stack([shares[name] for shares in found], axis=-1), axis=-1) for name in ("day", "hour")}
     body = {
-        "policies": [str(policy) for policy in RULES.policies],
+        "errors": ERRORS,
+        "worths": WORTHS,
+        "guards": [str(guard) for guard in GUARDS],
         "services": len(found),
         "cold_share": {name: np.round(shares, 5).tolist() for name, shares in table.items()},
     }
