@@ -30,6 +30,10 @@ class Policies:
     day: Choice
     near_end: datetime
 
+    def near(self, forecast: Forecast) -> int:
+        """How many slots of the forecast, from its first on, are sized by `hour`."""
+        return (self.near_end - forecast.start) // forecast.slot
+
 
 def decide(history: History, champion: Champion, rules: RiskRules) -> Policies:
     """Choose both on the champion's past days."""
@@ -43,7 +47,7 @@ def decide(history: History, champion: Champion, rules: RiskRules) -> Policies:
 
 def weighed(forecast: Forecast, policies: Policies, sizing: Sizing) -> Demand:
     """The demand of each slot under its own policy."""
-    near = np.arange(len(forecast.values)) < (policies.near_end - forecast.start) // forecast.slot
+    near = np.arange(len(forecast.values)) < policies.near(forecast)
     hour, day = policies.hour.policy, policies.day.policy
     return demand(
         forecast,

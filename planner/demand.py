@@ -86,7 +86,7 @@ def demand(forecast: Forecast, *, sizing: Sizing, worth: float | Floats, errors:
     """
     slots = len(forecast.values)
     counted = np.broadcast_to(errors, (slots,))
-    tides = np.where(counted[:, None], _tides(forecast), forecast.quantile(0.5)[:, None])
+    tides = np.where(counted[:, None], likely_tides(forecast), forecast.quantile(0.5)[:, None])
     sizes = numbers(tides, sizing)
     return Demand(
         start=forecast.start,
@@ -107,7 +107,7 @@ def numbers(tides: Floats, sizing: Sizing) -> Ints:
     return np.unique(np.append(np.arange(sizing.floor, most, step), most)).astype(np.int64)
 
 
-def _tides(forecast: Forecast) -> Floats:
+def likely_tides(forecast: Forecast) -> Floats:
     """POINTS equally likely values of each slot's mean; shape (slots, POINTS)."""
     shares = (np.arange(POINTS) + 0.5) / POINTS
     inside = np.clip(shares, forecast.levels[0], forecast.levels[-1])

@@ -126,10 +126,13 @@ class Backtest:
 class Champion:
     """The forecast of the forecaster that did best on the function's own past; its first hours are the nowcast's.
 
-    `backtests`: past days forecast as a whole. `hourly`: past days forecast anew each hour, by the nowcast.
+    `backtests`: past days forecast as a whole. `hourly`: past days forecast anew each hour, by the nowcast. `usual` is
+    the forecast's median without campaigns, shape (slots,); up to `nowcast_end` the forecast is the nowcast's.
     """
 
     forecast: Forecast
+    usual: NDArray[np.float64]
+    nowcast_end: datetime
     backtests: tuple[Backtest, ...]
     hourly: tuple[Backtest, ...]
     scores: tuple[Score, ...]
@@ -312,6 +315,8 @@ def _champion(problem: _Problem, trial: Trial, name: str, scores: tuple[Score, .
     hour = timedelta(hours=1)
     return Champion(
         forecast=made(problem.start, values),
+        usual=values[:, LEVELS.index(0.5)],
+        nowcast_end=problem.start + problem.slot * min(len(near), problem.slots),
         backtests=tuple(reversed(backtests)),
         hourly=tuple(
             Backtest(origin=origin, forecasts=tuple(made(origin + hour * at, v) for at, v in enumerate(day)))

@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from planner.base import floor_minute, iso, utc
-from planner.capacity import CapacitySchedule, DayPattern, Need, levels, schedule
+from planner.calendar.acting import Acting
+from planner.capacity import CapacitySchedule, DayPattern, Need, StepRules, levels, schedule
 from planner.compiler import Wanted, compile_document, foreign_in_horizon, step_budget
 from planner.config import FunctionConfig
 from planner.cost import Scene, estimate
@@ -81,20 +82,43 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Decision:
-    """What was decided, before it is put into FC's words."""
+class Decision:
+    """What was decided, before it is put into FC's words.
 
+    `demand` is weighed and `levels` are found up to a lead after the horizon, under `rules`; `schedule` meets them.
+    """
+
+    acting: Acting
     champion: Champion
     policies: Policies
+    sizing: Sizing
+    rules: StepRules
+    demand: Demand
+    levels: Need
     guard: tuple[GuardWindow, ...]
     schedule: CapacitySchedule
     patterns: tuple[DayPattern, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Reasoned:
+    """A plan and the decision that it puts into FC's words."""
+
+    plan: Plan
+    decision: Decision
 
 
 def make_plan(
     settings: FunctionConfig, question: Question, progress: Progress = lambda _: None, *, fits: Fits = NO_FITS
 ) -> Plan:
     """Plan one function. The same question gives the same plan, byte by byte, whatever `fits` hold."""
+    return reasoned(settings, question, progress, fits=fits).plan
+
+
+def reasoned(
+    settings: FunctionConfig, question: Question, progress: Progress = lambda _: None, *, fits: Fits = NO_FITS
+) -> Reasoned:
+    """The same, with what was decided on the way."""
     now = floor_minute(utc(question.now))
     question = replace(question, now=now, history=_known(question.history, now, settings.history.minimum))
     live = question.live.config
@@ -105,7 +129,7 @@ def make_plan(
     progress("writing the document")
     document = compile_document(_wanted(settings, question, decision), kept)
     costs = _estimate(settings, question, decision.champion, document)
-    return Plan(
+    plan = Plan(
         function=settings.ref,
         time_zone=settings.time_zone,
         created_at=now,
@@ -132,11 +156,12 @@ def make_plan(
         ),
         notes=(question.history.basis, *_clipped(settings, question, decision), *notes(live, document, adopted)),
     )
+    return Reasoned(plan=plan, decision=decision)
 
 
 def _decide(
     settings: FunctionConfig, question: Question, kept: ProvisionConfig, progress: Progress, fits: Fits
-) -> _Decision:
+) -> Decision:
     champion = forecast(
         question.history,
         now=question.now,
@@ -151,13 +176,32 @@ def _decide(
     rules = step_rules(settings, step_budget(kept, RECURRING_STEPS))
     policies = decide(question.history, champion, risk_rules(settings, sizing, rules))
     progress("finding the cheapest steps")
-    demand = weighed(champion.forecast, policies, sizing)
-    needed = levels(demand.until(question.end + rules.lead), rules)
+    acting = Acting(until=question.end, zone=settings.time_zone)
+    return _arranged(question, kept, acting, champion, policies, sizing, rules)
+
+
+def _arranged(  # noqa: PLR0917  # what steps follow from; each is a stage's result
+    question: Question,
+    kept: ProvisionConfig,
+    acting: Acting,
+    champion: Champion,
+    policies: Policies,
+    sizing: Sizing,
+    rules: StepRules,
+) -> Decision:
+    """The decision that the policies make of the forecast."""
+    demand = weighed(champion.forecast, policies, sizing).until(question.end + rules.lead)
+    needed = levels(demand, rules)
     steps = schedule(needed, start=question.now, end=question.end, rules=rules)
     week = weighed(champion.forecast, cautious(policies, RECURRING_WORTH), sizing)
-    return _Decision(
+    return Decision(
+        acting=acting,
         champion=champion,
         policies=policies,
+        sizing=sizing,
+        rules=rules,
+        demand=demand,
+        levels=needed,
         guard=guarded(
             champion.forecast,
             policies,
@@ -168,14 +212,14 @@ def _decide(
         schedule=steps,
         patterns=day_patterns(
             _from(week, question.end),
-            zone=settings.time_zone,
+            zone=acting.zone,
             rules=replace(rules, max_steps=RECURRING_STEPS),
             floor=max(sizing.floor, 1),
         ),
     )
 
 
-def _wanted(settings: FunctionConfig, question: Question, decision: _Decision) -> Wanted:
+def _wanted(settings: FunctionConfig, question: Question, decision: Decision) -> Wanted:
     cpu, gpu = allocation(settings, question.live.config)
     return Wanted(
         schedule=decision.schedule,
@@ -239,7 +283,7 @@ def _running(question: Question) -> int:
     return question.live.target - int(ahead[0] - ahead.min())
 
 
-def _clipped(settings: FunctionConfig, question: Question, decision: _Decision) -> tuple[str, ...]:
+def _clipped(settings: FunctionConfig, question: Question, decision: Decision) -> tuple[str, ...]:
     """A word on demand that the owner's ceiling cuts off: FC would serve the rest cold."""
     ceiling = settings.capacity.max_instances
     peak = float(decision.champion.forecast.peak(SHOWN)[: -(WEEK // decision.champion.forecast.slot)].max())
