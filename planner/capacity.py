@@ -129,16 +129,14 @@ def per_minute(need: Need, start: datetime, minutes: int) -> NDArray[np.int64]:
     return need.instances[np.clip(slot, 0, len(need.instances) - 1)]
 
 
-def required_between(need: Need, start: datetime, end: datetime, rules: StepRules) -> NDArray[np.int64]:
-    """What must have been asked for in each minute of [start, end); shape (minutes,)."""
-    minutes = minutes_between(start, end)
-    # What is needed right after the end has to be asked for before it.
-    return required(per_minute(need, start, minutes + -(-rules.lead // MINUTE)), rules)[:minutes]
+def until_met(need: Need, start: datetime, end: datetime, rules: StepRules) -> NDArray[np.int64]:
+    """What is needed in each minute from `start` to a lead after `end`: that has to be asked for before the end."""
+    return per_minute(need, start, minutes_between(start, end) + -(-rules.lead // MINUTE))
 
 
 def schedule(need: Need, *, start: datetime, end: datetime, rules: StepRules) -> CapacitySchedule:
     """The cheapest schedule for [start, end) that never asks for less than the need requires."""
-    asked = required_between(need, start, end, rules)
+    asked = required(until_met(need, start, end, rules), rules)[: minutes_between(start, end)]
     cuts = cheapest_cuts(asked, rules)
     heights = np.maximum.reduceat(asked, cuts)
     steps = []

@@ -177,10 +177,10 @@ def _decide(
     policies = decide(question.history, champion, risk_rules(settings, sizing, rules))
     progress("finding the cheapest steps")
     acting = Acting(until=question.end, zone=settings.time_zone)
-    return _arranged(question, kept, acting, champion, policies, sizing, rules)
+    return arranged(question, kept, acting, champion, policies, sizing, rules)
 
 
-def _arranged(  # noqa: PLR0917  # what steps follow from; each is a stage's result
+def arranged(  # noqa: PLR0917  # what steps follow from; each is a stage's result
     question: Question,
     kept: ProvisionConfig,
     acting: Acting,

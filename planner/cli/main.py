@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from planner import __version__
-from planner.cli import applying, backtesting, inspecting, planning, setting_up
+from planner.cli import applying, backtesting, explaining, inspecting, planning, setting_up
 from planner.cli.output import fail, report
 from planner.errors import PlannerError
 
@@ -31,8 +31,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for register in (planning.register, backtesting.register, applying.register, inspecting.register, setting_up.register):
-    register(app)
+for commands in (planning, explaining, backtesting, applying, inspecting, setting_up):
+    commands.register(app)
 
 
 @app.callback(invoke_without_command=True)

@@ -87,7 +87,7 @@ def plan(  # noqa: PLR0917  # typer makes each an option
     """Plan one function: forecast, choose the risk, find the steps, show what would change."""
     from planner.pipeline import make_plan  # noqa: PLC0415  # `planner --help` stays fast
 
-    moment, span = instant("--now", now), _horizon(horizon)
+    moment, span = instant("--now", now), horizon_of(horizon)
     room = Room.open(config, function)
     if not dry_run:
         _refuse_later(moment, room.clock.now())
@@ -204,7 +204,8 @@ def instant(option: str, text: str | None) -> datetime | None:
     return aware
 
 
-def _horizon(text: str) -> timedelta:
+def horizon_of(text: str) -> timedelta:
+    """How far to plan; InputError for what is no span of an hour to a week."""
     from planner.config.durations import parse_duration  # noqa: PLC0415  # as above
 
     try:

@@ -19,6 +19,7 @@ from planner.exports import words
 from planner.plan import Change, ChangeKind, Estimate, Plan
 
 if TYPE_CHECKING:
+    from planner.explain import Explanation
     from planner.exports.backtest_words import Report
 
 BLOCKS = "▁▂▃▄▅▆▇█"
@@ -85,6 +86,22 @@ def backtest_view(report: Report) -> RenderableType:
         Text(backtest_words.CAPTION, style="dim"),
         Text(backtest_words.grounds(report), style="dim"),
     )
+
+
+def explanation_view(found: Explanation) -> RenderableType:
+    """Why so many instances: what adds up to them, and what else acts at that minute."""
+    when = f"{words.clock(found.minute, found.time_zone)} ({found.time_zone})"
+    title = Text(f"{found.function} at {when}: {words.count(found.instances, 'instance')}", style="bold")
+    table = _table("", "instances:", "why")
+    for number, line in enumerate(found.parts):
+        changed = f"{line.instances:+d}" if number else str(line.instances)
+        table.add_row(line.kind.value, changed, Text(line.why))
+    table.add_section()
+    table.add_row("instances wanted", str(found.instances), "", style="bold")
+    table.add_section()
+    for line in found.beside:
+        table.add_row(line.kind.value, "" if line.instances is None else str(line.instances), Text(line.why))
+    return Group(title, Text(), table)
 
 
 def _title(plan: Plan) -> Text:
