@@ -103,7 +103,7 @@ def numbers(tides: Floats, sizing: Sizing) -> Ints:
     highest = float(tides.max(initial=0.0))
     wanted = sizing.instances(np.array([highest + HEADROOM * np.sqrt(highest) + HEADROOM]))
     most = max(int(wanted[0]), sizing.floor)
-    step = max(-(-(most - sizing.floor) // SIZES), 1)
+    step = max(-(-(most - sizing.floor) // (SIZES - 1)), 1)
     return np.unique(np.append(np.arange(sizing.floor, most, step), most)).astype(np.int64)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from statistics import NormalDist
 
@@ -16,7 +16,7 @@ from planner.calendar.acting import NOTHING, Acting
 from planner.errors import HistoryError, InputError
 from planner.forecasters import nowcast, recent
 from planner.forecasters.base import LEVELS, Family, Outlook, Peaks
-from planner.forecasters.hours import HOURS, REACH, Hours, hourly
+from planner.forecasters.hours import HOURS, LONGEST_LAG, NO_HOURS, REACH, Hours, hourly
 from planner.forecasters.keeping import NO_FITS, Fits
 from planner.forecasters.lastweek import LastWeek
 from planner.forecasters.prophet import FitError, ProphetFamily
@@ -219,7 +219,8 @@ def _pose(history: History, now: datetime, horizon: timedelta, settings: Forecas
     def outlook(origin: datetime, length: int, lag: int) -> Outlook:
         index = pd.date_range(origin, periods=max(length, peaks.per_day), freq=slot)
         targets = wall_slots(index, slot, settings.time_zone) - peaks.first
-        return Outlook(targets=targets, known=min(int(targets[0]) - lag, peaks.values.size))
+        # Where clocks go back a later target is an earlier slot, which will be written once more.
+        return Outlook(targets=targets, known=min(int(targets.min()) - lag, peaks.values.size))
 
     first = outlook(start, slots, 0)
     lag = int(first.targets[0]) - first.known + peaks.straddled
@@ -239,12 +240,14 @@ def _pose(history: History, now: datetime, horizon: timedelta, settings: Forecas
 
 def _hours(peaks: Peaks, start: datetime, slot: timedelta, *, lag: int, settings: ForecastSettings) -> Hours:
     """The hourly origins of the days that are replayed, and of those before them that their errors are learnt from."""
+    if slot > HOUR or lag * slot > LONGEST_LAG:
+        return NO_HOURS
     each, width = HOUR // slot, REACH * HOUR // slot
-    count = HOURS * (settings.backtest_days + POOL_DAYS) if each else 0
-    index = pd.date_range(start - count * HOUR, periods=count * each + max(width, 1), freq=slot)
+    count = HOURS * (settings.backtest_days + POOL_DAYS)
+    index = pd.date_range(start - count * HOUR, periods=count * each + width, freq=slot)
     slots = wall_slots(index, slot, settings.time_zone) - peaks.first
     targets = slots[np.arange(count + 1)[:, None] * each + np.arange(width)]
-    known = targets[:, 0] - lag if width else np.zeros(1, dtype=np.int64)
+    known = targets.min(axis=1) - lag
     known[-1] = min(int(known[-1]) + lag, peaks.values.size)
     return Hours(targets=targets, known=known)
 
@@ -329,4 +332,5 @@ def _champion(problem: _Problem, trial: Trial, name: str, scores: tuple[Score, .
 
 def _last_resort(problem: _Problem, scores: tuple[Score, ...], why: str) -> Champion:
     trial = Trial(now=recent.quantiles(problem.peaks, problem.outlooks[0]), past=())
-    return _champion(problem, trial, recent.NAME, scores, f"{why}; it never asks for less than what ran last")
+    promise = f"{why}; it never asks for less than what ran last"
+    return _champion(replace(problem, hours=NO_HOURS), trial, recent.NAME, scores, promise)

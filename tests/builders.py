@@ -8,6 +8,7 @@ from typing import TypedDict, Unpack
 
 from planner.base import MINUTE, FunctionRef, iso
 from planner.capacity import CapacitySchedule, Step
+from planner.guard import GuardWindow
 from planner.plan import Band, Breach, Change, ChangeKind, Cost, Estimate, Evidence, Plan, Recent, Rule
 from planner.provision import MetricType, ProvisionConfig, ScheduledAction, TrackingPolicy
 
@@ -120,9 +121,12 @@ def an_evidence(now: datetime = NOON) -> Evidence:
         forecaster="seasonal",
         forecaster_reason="lowest loss on 5 rolling origins",
         scores=(("seasonal", 0.081, ""), ("prophet", 0.094, ""), ("last-value", 0.21, "")),
-        risk_level=0.95,
-        guard_target=0.8,
-        risk_reason="cheapest level that keeps 0.5 % cold",
+        policy="instances that are busy at least 30.00% of the time around the tide, a guard at 80 %",
+        policy_reason="the cheapest policy that keeps 0.5 % cold",
+        near_policy="instances that are busy at least 40.00% of the time around the tide, no guard",
+        near_reason="the cheapest policy that keeps 0.5 % cold, renewed each hour",
+        near_end=now + hour,
+        guard=(GuardWindow(start=now, end=now + 3 * hour, target=0.8),),
         instance_concurrency=4,
         lead=timedelta(minutes=3),
         recent=Recent(start=now - 3 * hour, slot=hour, peaks=(6.0, None, 7.5)),

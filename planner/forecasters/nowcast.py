@@ -38,7 +38,7 @@ class Signs:
 def signs(peaks: Peaks, slots: int) -> Signs:
     """Lay out every slot up to `slots`, those ahead included; a profile knows nothing of its own day."""
     at = np.arange(slots)
-    found = profiles((*PROFILES, YESTERDAY), peaks, at, peaks.values.size)
+    found = profiles((*PROFILES, YESTERDAY), peaks, at, None)
     return Signs(profiles=found, seen=np.sqrt(peaks.at(at)))
 
 

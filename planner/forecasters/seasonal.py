@@ -86,12 +86,15 @@ def _members(peaks: Peaks, outlook: Outlook) -> Floats:
     return np.array(moved)
 
 
-def profiles(kinds: Sequence[Profile], peaks: Peaks, slots: Ints, known: int) -> Floats:
-    """Each kind of profile over the slots: earlier days at the same time, weighted, smoothed, gaps filled."""
+def profiles(kinds: Sequence[Profile], peaks: Peaks, slots: Ints, known: int | None) -> Floats:
+    """Each kind of profile over the slots: earlier days at the same time, weighted, smoothed, gaps filled.
+
+    All from the slots before `known`; without it each slot only from those that lie a day before it.
+    """
     days = max(int(slots[-1]) // peaks.per_day, 1)
     lags = np.arange(1, days + 1)
     at = slots[:, None] - lags * peaks.per_day
-    roots = np.sqrt(peaks.at(np.where(at < known, at, -1)))
+    roots = np.sqrt(peaks.at(at if known is None else np.where(at < known, at, -1)))
     held = np.isfinite(roots)
     roots[~held] = 0
     there, here = peaks.weekday(at), peaks.weekday(slots)[:, None]
@@ -105,13 +108,16 @@ def profiles(kinds: Sequence[Profile], peaks: Peaks, slots: Ints, known: int) ->
     return np.array(found)
 
 
-def _fill(sums: Floats, totals: Floats, peaks: Peaks, known: int) -> Floats:
-    """Weighted means; where no earlier day is known, between the neighbouring slots."""
+def _fill(sums: Floats, totals: Floats, peaks: Peaks, known: int | None) -> Floats:
+    """Weighted means; where no earlier day is known, between the neighbouring slots (as before, without `known`)."""
     held = totals > 0
     if not held.any():
         past = np.sqrt(peaks.values[:known])
         return np.full(sums.size, np.nanmean(past) if np.isfinite(past).any() else 0.0)
     position = np.arange(sums.size)
+    if known is None:
+        last = np.maximum.accumulate(np.where(held, position, np.argmax(held)))
+        return np.asarray(sums[last] / totals[last])
     return np.asarray(np.interp(position, position[held], sums[held] / totals[held]))
 
 

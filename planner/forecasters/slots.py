@@ -57,7 +57,7 @@ def interval_peaks(means: Floats, step: timedelta) -> Floats:
 
 def typical_minutes(peaks: Floats, slot: timedelta) -> Floats:
     """Mean minute of slots of which the peak minute is known: the other way of `interval_peaks`; same shape."""
-    reach = np.sqrt(2 * np.log(slot / timedelta(minutes=1)))
+    reach = np.sqrt(2 * np.log(max(slot / timedelta(minutes=1), 1.0)))
     return np.asarray(((np.sqrt(reach**2 + 4 * peaks) - reach) / 2) ** 2)
 
 

@@ -10,6 +10,7 @@ import pytest
 from planner.base import MINUTE
 from planner.capacity import DayPattern
 from planner.compiler import Wanted, compile_document, foreign_in_horizon, handover_target
+from planner.guard import GuardWindow
 from planner.guardrails import GuardPolicy
 from planner.provision import ProvisionConfig, ScheduledAction
 from tests.builders import NOON, a_schedule, an_action
@@ -26,7 +27,7 @@ def a_wanted(*instances: int, valid: int = 15, each: timedelta = HOUR, guards: b
         patterns=(DayPattern(name="daily", weekdays="*", steps=((0, 3), (540, 7))),),
         time_zone="Asia/Shanghai",
         guards=GuardPolicy(enabled=guards, fallback_target=0.6, floor=1, ceiling=20),
-        live_target=0.8,
+        guard=(GuardWindow(start=NOON, end=NOON + 3 * HOUR, target=0.8),),
         always_allocate_cpu=False,
         always_allocate_gpu=True,
         valid_until=NOON + valid * MINUTE,
@@ -48,7 +49,7 @@ def test_the_whole_document_of_three_steps() -> None:
     ]
     assert [(p.name, p.min_capacity, p.start_time, p.end_time) for p in document.tracking_policies] == [
         ("planner-hold-20261123T1200Z", 2, "2026-11-23T12:00:00Z", "2026-11-23T13:00:00Z"),
-        ("planner-guard", 1, None, "2026-11-23T15:00:00Z"),
+        ("planner-guard-20261123T1500Z", 1, "2026-11-23T12:00:00Z", "2026-11-23T15:00:00Z"),
         ("planner-fallback", 1, "2026-11-23T15:00:00Z", None),
     ]
 

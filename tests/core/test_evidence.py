@@ -10,11 +10,13 @@ import pandas as pd
 from hypothesis import given
 
 from planner.base import MINUTE
+from planner.decision import Policies
 from planner.evidence import SHOWN_LEVELS, collect_evidence, notes, reasons
 from planner.forecast import LEVELS, Champion, Forecast, Score
+from planner.guard import NO_GUARD, GuardWindow
 from planner.history import History, Repair, RepairKind, Statistic
 from planner.provision import MetricType, ProvisionConfig
-from planner.risk import Choice
+from planner.risk import Choice, Policy
 from tests.builders import NOON, a_config, a_tracker, an_action
 from tests.documents.given import Case, cases
 
@@ -42,14 +44,19 @@ def a_champion() -> Champion:
         Score(forecaster="lastweek", origins=3, wql=0.123456, coverage99=0.98, excuse=""),
     )
     forecast = Forecast(start=NOON, slot=SLOT, levels=LEVELS, values=values, forecaster="lastweek")
-    return Champion(forecast=forecast, backtests=(), scores=scores, reason="lastweek: lowest loss")
+    return Champion(forecast=forecast, backtests=(), hourly=(), scores=scores, reason="lastweek: lowest loss")
+
+
+def a_choice(worth: float, reason: str) -> Choice:
+    return Choice(policy=Policy(worth=worth, errors=False, guard=NO_GUARD), reason=reason)
 
 
 def collected(history: History) -> object:
     return collect_evidence(
         history,
         a_champion(),
-        Choice(risk_level=0.95, guard_target=None, reason="cheapest"),
+        Policies(hour=a_choice(0.3, "near"), day=a_choice(0.1, "later"), near_end=NOON + 60 * MINUTE),
+        guard=(GuardWindow(start=NOON, end=NOON + 60 * MINUTE, target=0.8),),
         end=NOON + 80 * MINUTE,
         instance_concurrency=4,
         lead=3 * MINUTE,
@@ -87,6 +94,14 @@ def test_what_was_read_is_told_with_its_repairs_and_digest() -> None:
     found = collected(history)
     assert (found.history_digest, found.repairs) == (history.digest, ("one gap",))  # type: ignore[attr-defined]
     assert (found.history_start, found.history_end) == (NOON - 45 * MINUTE, NOON)  # type: ignore[attr-defined]
+
+
+def test_both_policies_are_told_with_their_reasons_and_until_when_the_first_is_followed() -> None:
+    found = collected(a_history(1, 2))
+    assert found.policy == "instances that are busy at least 10.00% of the time around the tide, no guard"  # type: ignore[attr-defined]
+    assert found.near_policy.startswith("instances that are busy at least 30.00%")  # type: ignore[attr-defined]
+    assert (found.policy_reason, found.near_reason) == ("later", "near")  # type: ignore[attr-defined]
+    assert (found.near_end, len(found.guard)) == (NOON + 60 * MINUTE, 1)  # type: ignore[attr-defined]
 
 
 @given(cases())

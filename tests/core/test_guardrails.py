@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from planner.base import MINUTE
+from planner.guard import GuardWindow
 from planner.guardrails import CustomTracker, GuardPolicy, Hold, guardrails
 from planner.provision import MetricType, TrackingPolicy
 from tests.builders import NOON
@@ -24,22 +26,36 @@ def a_hold(instances: int = 5, *, start: int = 0, end: int = 60) -> Hold:
     return Hold(start=NOON + start * MINUTE, end=NOON + end * MINUTE, instances=instances)
 
 
-def made(policy: GuardPolicy, *holds: Hold, live_target: float | None = 0.8) -> dict[str, TrackingPolicy]:
-    found = guardrails(policy, holds=holds, horizon_end=END, live_target=live_target)
+GUARD = GuardWindow(start=NOON, end=END, target=0.8)
+
+
+def made(policy: GuardPolicy, *holds: Hold, live: tuple[GuardWindow, ...] = (GUARD,)) -> dict[str, TrackingPolicy]:
+    found = guardrails(policy, holds=holds, horizon_end=END, live=live)
     return {tracker.name: tracker for tracker in found}
 
 
 def test_the_guard_ends_where_the_fallback_begins() -> None:
     trackers = made(a_policy())
-    assert set(trackers) == {"planner-guard", "planner-fallback"}
-    assert trackers["planner-guard"].end_time == trackers["planner-fallback"].start_time == "2026-11-24T12:00:00Z"
-    assert trackers["planner-guard"].start_time is None
-    assert trackers["planner-fallback"].end_time is None
-    assert (trackers["planner-guard"].metric_target, trackers["planner-fallback"].metric_target) == (0.8, 0.6)
+    assert set(trackers) == {"planner-guard-20261124T1200Z", "planner-fallback"}
+    guard, fallback = trackers["planner-guard-20261124T1200Z"], trackers["planner-fallback"]
+    assert guard.end_time == fallback.start_time == "2026-11-24T12:00:00Z"
+    assert guard.start_time == "2026-11-23T12:00:00Z"
+    assert fallback.end_time is None
+    assert (guard.metric_target, fallback.metric_target) == (0.8, 0.6)
+
+
+def test_each_window_of_the_guard_is_a_tracker_of_its_own_named_by_its_end() -> None:
+    border = NOON + 60 * MINUTE
+    windows = (replace(GUARD, end=border, target=0.7), replace(GUARD, start=border, target=0.55))
+    found = [t for name, t in made(a_policy(), live=windows).items() if name.startswith("planner-guard-")]
+    assert [(t.name, t.metric_target, t.start_time, t.end_time) for t in found] == [
+        ("planner-guard-20261123T1300Z", 0.7, "2026-11-23T12:00:00Z", "2026-11-23T13:00:00Z"),
+        ("planner-guard-20261124T1200Z", 0.55, "2026-11-23T13:00:00Z", "2026-11-24T12:00:00Z"),
+    ]
 
 
 def test_a_guard_that_is_not_worth_it_is_left_out_and_the_fallback_stays() -> None:
-    assert set(made(a_policy(), live_target=None)) == {"planner-fallback"}
+    assert set(made(a_policy(), live=())) == {"planner-fallback"}
 
 
 @pytest.mark.parametrize("floor", [0, 1, 3])
@@ -66,7 +82,7 @@ def test_a_hold_stands_in_for_its_step_and_carries_its_instant_in_the_name() -> 
 
 
 def test_a_step_of_nothing_needs_no_hold() -> None:
-    assert set(made(a_policy(), a_hold(0))) == {"planner-guard", "planner-fallback"}
+    assert set(made(a_policy(), a_hold(0))) == {"planner-guard-20261124T1200Z", "planner-fallback"}
 
 
 @pytest.mark.parametrize("metric", list(MetricType))

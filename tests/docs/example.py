@@ -47,7 +47,7 @@ class Example:
         return {
             "history": self._history(),
             "forecast": self._forecast(),
-            "risk": self._evidence().risk_reason,
+            "policies": self._policies(),
             "schedule": self._schedule(),
             "document": self._document(),
             "plan": self._verdict(),
@@ -73,6 +73,22 @@ class Example:
             lines.append(f"{(NOW + ahead).astimezone(PLACE):%a %H:%M}     {values}")
         scores = ", ".join(f"{name} {excuse or format(loss, '.2f')}" for name, loss, excuse in self._evidence().scores)
         return "\n".join([*lines, f"forecaster {self._evidence().forecaster}; losses: {scores}"])
+
+    def _policies(self) -> str:
+        found = self._evidence()
+        until = f"until {found.near_end.astimezone(PLACE):%a %H:%M}"
+        guard = (
+            f"{window.start.astimezone(PLACE):%H:%M} to {window.end.astimezone(PLACE):%H:%M}  {window.target:g}"
+            for window in found.guard[:3]
+        )
+        return "\n".join(
+            [
+                f"{until}: {found.near_reason}",
+                f"from then on: {found.policy_reason}",
+                *guard,
+                f"... {len(found.guard)} windows of the guard in all",
+            ]
+        )
 
     def _schedule(self) -> str:
         steps = self.plan.schedule.steps

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
 from planner.base import MINUTE, iso
-from planner.capacity import CapacitySchedule, DayPattern, Step, StepRules
+from planner.capacity import CapacitySchedule, DayPattern, Need, Step, StepRules
 from planner.compiler import Wanted, compile_document
-from planner.demand import Demand
+from planner.guard import GuardWindow
 from planner.guardrails import CustomTracker, GuardPolicy
 from planner.provision import MetricType, ProvisionConfig, ScheduledAction, TrackingPolicy
 from planner.recurring import day_patterns
@@ -88,18 +88,13 @@ def schedules(draw: DrawFn, start: datetime | None = None) -> CapacitySchedule:
 
 
 @st.composite
-def weeks(draw: DrawFn, start: datetime) -> Demand:
+def weeks(draw: DrawFn, start: datetime) -> Need:
     """Eight days of hourly demand: a drawn day, with drawn surprises; sometimes the same every day."""
     day = draw(st.lists(st.integers(0, MOST), min_size=1, max_size=24))
     values = np.resize(day, 8 * 24)
     for at, value in draw(st.dictionaries(st.integers(0, 8 * 24 - 1), st.integers(0, MOST), max_size=6)).items():
         values[at] = value
-    return Demand(
-        start=start.replace(minute=start.minute // 15 * 15),
-        slot=timedelta(hours=1),
-        instances=tuple(int(value) for value in values),
-        risk_level=0.95,
-    )
+    return Need(start=start.replace(minute=start.minute // 15 * 15), slot=timedelta(hours=1), instances=values)
 
 
 @st.composite
@@ -125,6 +120,15 @@ def guards(draw: DrawFn) -> GuardPolicy:
     )
 
 
+def live_guards(schedule: CapacitySchedule) -> st.SearchStrategy[tuple[GuardWindow, ...]]:
+    """None, one for the whole schedule, or one that begins before it and changes its target within it."""
+    start, end = schedule.start, schedule.end
+    border = start + 20 * MINUTE
+    whole = GuardWindow(start=start, end=end, target=0.7)
+    parts = (replace(whole, start=start - 20 * MINUTE, end=border), GuardWindow(start=border, end=end, target=0.45))
+    return st.sampled_from(((), (whole,), parts))
+
+
 def validities(schedule: CapacitySchedule, most: int) -> st.SearchStrategy[int]:
     """Minutes for which a plan is valid: often until a step begins, or just before."""
     offsets = (int((step.at - schedule.start) / MINUTE) - early for step in schedule.steps for early in (0, 1, 2, 3))
@@ -143,7 +147,7 @@ def wanted(draw: DrawFn, schedule: CapacitySchedule | None = None, zone: str = "
         patterns=draw(patterns(chosen.end, place)),
         time_zone=place,
         guards=draw(guards()),
-        live_target=draw(st.sampled_from((None, 0.7))),
+        guard=draw(live_guards(chosen)),
         always_allocate_cpu=draw(st.booleans()),
         always_allocate_gpu=draw(st.booleans()),
         valid_until=chosen.start + draw(validities(chosen, min(length - 3, 60))) * MINUTE,

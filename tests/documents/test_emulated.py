@@ -10,13 +10,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import product
 
+import numpy as np
 import pytest
 
 from planner.base import MINUTE
-from planner.capacity import CapacitySchedule, Step, StepRules
+from planner.capacity import CapacitySchedule, Need, Step, StepRules
 from planner.compiler import Wanted
-from planner.demand import Demand
 from planner.emulator import FunctionSpec, Load, ManualClock, Running, Settings, World, running
+from planner.guard import GuardWindow
 from planner.guardrails import GuardPolicy
 from planner.provision import MetricType, ProvisionConfig, TrackingPolicy
 from planner.recurring import day_patterns
@@ -46,14 +47,14 @@ def a_case(start: datetime, zone: str, *, live: ProvisionConfig) -> Case:
         if number == 0 or figure != figures[number - 1]
     ]
     end = start + 24 * HOUR
-    week = Demand(start=end, slot=HOUR, instances=tuple((3, 1, 9, 4, 17, 2) * 32), risk_level=0.95)
+    week = Need(start=end, slot=HOUR, instances=np.array((3, 1, 9, 4, 17, 2) * 32))
     rules = StepRules(lead=3 * MINUTE, dwell=15 * MINUTE, growth_per_minute=100, max_steps=16)
     wanted = Wanted(
         schedule=CapacitySchedule(start=start, end=end, steps=tuple(steps)),
         patterns=day_patterns(week, zone=zone, rules=rules, floor=1),
         time_zone=zone,
         guards=GuardPolicy(enabled=True, fallback_target=0.6, floor=1, ceiling=40),
-        live_target=0.8,
+        guard=(GuardWindow(start=start, end=end, target=0.8),),
         always_allocate_cpu=False,
         always_allocate_gpu=True,
         valid_until=start + 60 * MINUTE,

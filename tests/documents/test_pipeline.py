@@ -249,7 +249,7 @@ def test_without_trackers_the_document_has_none() -> None:
     made = plan(function=a_function(guardrails={"enabled": False}))
     assert made.wanted.tracking_policies == ()
     assert made.evidence is not None
-    assert made.evidence.guard_target is None
+    assert made.evidence.guard == ()
 
 
 def test_a_plan_made_a_minute_later_keeps_the_names_of_the_steps_that_it_still_wants() -> None:

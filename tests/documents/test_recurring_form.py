@@ -13,13 +13,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planner.base import MINUTE
-from planner.capacity import DayPattern, StepRules, per_minute, required
-from planner.demand import Demand
+from planner.capacity import DayPattern, Need, StepRules, per_minute, required
 from planner.provision import ProvisionConfig
 from planner.recurring import CLASSES, WEEK, cron_actions, day_patterns
 from planner.undo import steps_of
@@ -34,6 +34,10 @@ CLOCKS = [
     for among in ("last", "max")
 ]
 _NAMES = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
+
+
+def a_week(start: datetime, slot: timedelta, instances: tuple[int, ...]) -> Need:
+    return Need(start=start, slot=slot, instances=np.array(instances))
 
 
 def level(patterns: tuple[DayPattern, ...], at: datetime, zone: str) -> int:
@@ -99,8 +103,8 @@ def test_the_pattern_covers_the_whole_week_of_demand_with_lead_and_growth(start:
 def test_days_of_one_shape_make_one_pattern_and_others_two() -> None:
     start = datetime(2026, 11, 22, 16, tzinfo=UTC)  # Monday in Shanghai
     rules = StepRules(lead=timedelta(0), dwell=timedelta(0), growth_per_minute=100, max_steps=16)
-    same = Demand(start=start, slot=timedelta(hours=12), instances=(2, 5) * 7, risk_level=0.9)
-    other = Demand(start=start, slot=timedelta(hours=12), instances=(2, 5) * 5 + (1, 3) * 2, risk_level=0.9)
+    same = a_week(start, timedelta(hours=12), (2, 5) * 7)
+    other = a_week(start, timedelta(hours=12), (2, 5) * 5 + (1, 3) * 2)
     [daily] = day_patterns(same, zone="Asia/Shanghai", rules=rules, floor=1)
     assert (daily.weekdays, daily.steps) == ("*", ((0, 2), (720, 5)))
     workday, weekend = day_patterns(other, zone="Asia/Shanghai", rules=rules, floor=1)
@@ -114,7 +118,7 @@ def test_the_last_minutes_of_a_day_ask_for_the_first_of_any_next_day(workday: in
     start = datetime(2026, 11, 22, 16, tzinfo=UTC)
     rules = StepRules(lead=10 * MINUTE, dwell=timedelta(0), growth_per_minute=100, max_steps=16)
     figures = (workday, 1) * 5 + (weekend, 1) * 2
-    week = Demand(start=start, slot=timedelta(hours=12), instances=figures, risk_level=0.9)
+    week = a_week(start, timedelta(hours=12), figures)
     patterns = day_patterns(week, zone="Asia/Shanghai", rules=rules, floor=1)
     assert [pattern.steps for pattern in patterns] == [
         ((0, workday), (720, 1), (1430, 7)),
@@ -133,7 +137,7 @@ def test_the_last_minutes_of_a_day_ask_for_the_first_of_any_next_day(workday: in
 def test_no_step_lies_at_a_local_time_that_a_change_of_the_clocks_skips_or_repeats(zone: str, doubtful: range) -> None:
     start = datetime(2026, 6, 1, tzinfo=UTC)
     rules = StepRules(lead=timedelta(0), dwell=timedelta(0), growth_per_minute=100, max_steps=400)
-    zigzag = Demand(start=start, slot=15 * MINUTE, instances=(1, 9, 4) * (8 * 32), risk_level=0.9)
+    zigzag = a_week(start, 15 * MINUTE, (1, 9, 4) * (8 * 32))
     for pattern in day_patterns(zigzag, zone=zone, rules=rules, floor=1):
         assert not {minute for minute, _ in pattern.steps} & set(doubtful)
         assert any(minute < doubtful.start for minute, _ in pattern.steps)
@@ -142,7 +146,7 @@ def test_no_step_lies_at_a_local_time_that_a_change_of_the_clocks_skips_or_repea
 def test_a_day_that_begins_with_the_skipped_hour_begins_once_more_after_it() -> None:
     start = datetime(2026, 6, 1, tzinfo=UTC)
     rules = StepRules(lead=timedelta(0), dwell=timedelta(0), growth_per_minute=100, max_steps=16)
-    week = Demand(start=start, slot=timedelta(hours=24), instances=(3,) * 8, risk_level=0.9)
+    week = a_week(start, timedelta(hours=24), (3,) * 8)
     [daily] = day_patterns(week, zone="America/Havana", rules=rules, floor=1)
     assert daily.steps == ((0, 3), (60, 3))
 

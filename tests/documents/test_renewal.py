@@ -142,7 +142,7 @@ def _constant(days: int) -> Case:
         patterns=(),
         time_zone="UTC",
         guards=GuardPolicy(enabled=True, fallback_target=0.6, floor=1, ceiling=9),
-        live_target=None,
+        guard=(),
         always_allocate_cpu=True,
         always_allocate_gpu=True,
         valid_until=NOON + 15 * MINUTE,

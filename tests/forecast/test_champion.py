@@ -47,7 +47,7 @@ def test_a_backtest_is_the_forecast_that_would_have_been_made_then(forecaster: s
     history = a_history(a_tide(12.3))
     for backtest in asked(history, forecaster).backtests:
         then = asked(history.until(backtest.origin), forecaster, now=backtest.origin)
-        np.testing.assert_allclose(backtest.forecast.values, then.forecast.values, rtol=1e-9)
+        np.testing.assert_allclose(backtest.forecasts[0].values, then.forecast.values, rtol=1e-9)
 
 
 @pytest.mark.parametrize("forecaster", [*LIGHT, "prophet"])
@@ -59,7 +59,7 @@ def test_a_backtest_sees_nothing_past_its_origin(forecaster: str) -> None:
     later = asked(poisoned(history, since), forecaster)
     for before, after in zip(clean.backtests, later.backtests, strict=True):
         if before.origin <= middle.origin:
-            np.testing.assert_array_equal(before.forecast.values, after.forecast.values)
+            np.testing.assert_array_equal(before.forecasts[0].values, after.forecasts[0].values)
 
 
 def test_intervals_across_slot_borders_do_not_let_a_backtest_peek() -> None:
@@ -68,13 +68,13 @@ def test_intervals_across_slot_borders_do_not_let_a_backtest_peek() -> None:
     clean = asked(history, "seasonal", now=now)
     origin = clean.backtests[-1].origin
     later = asked(poisoned(history, -(-(origin - history.start) // history.step) - 1), "seasonal", now=now)
-    np.testing.assert_array_equal(clean.backtests[-1].forecast.values, later.backtests[-1].forecast.values)
+    np.testing.assert_array_equal(clean.backtests[-1].forecasts[0].values, later.backtests[-1].forecasts[0].values)
 
 
 def test_backtests_start_at_the_time_of_day_of_now_a_day_long_and_oldest_first() -> None:
     champion = asked(a_history(a_tide(8.25)), "seasonal", hours=3)
     origins = [b.origin for b in champion.backtests]
-    assert all(b.forecast.start == b.origin and b.forecast.end == b.origin + DAY for b in champion.backtests)
+    assert all(b.forecasts[0].start == b.origin and b.forecasts[0].end == b.origin + DAY for b in champion.backtests)
     assert origins[-1] == champion.forecast.start - DAY
     assert all(later - earlier == DAY for earlier, later in pairwise(origins))
 
@@ -85,7 +85,7 @@ def test_backtests_know_the_delay_of_the_data() -> None:
     origin = champion.backtests[-1].origin
     since = int((origin - timedelta(hours=2) - history.start) / history.step)
     other = asked(poisoned(history, since), "seasonal", now=history.end + timedelta(hours=2))
-    np.testing.assert_array_equal(champion.backtests[-1].forecast.values, other.backtests[-1].forecast.values)
+    np.testing.assert_array_equal(champion.backtests[-1].forecasts[0].values, other.backtests[-1].forecasts[0].values)
 
 
 def test_the_number_of_backtests_is_the_number_asked_for() -> None:

@@ -53,8 +53,8 @@ def same(first: Champion, second: Champion) -> bool:
     return (
         first.forecast.values.tobytes() == second.forecast.values.tobytes()
         and first.scores == second.scores
-        and [b.forecast.values.tobytes() for b in first.backtests]
-        == [b.forecast.values.tobytes() for b in second.backtests]
+        and [f.values.tobytes() for b in (*first.backtests, *first.hourly) for f in b.forecasts]
+        == [f.values.tobytes() for b in (*second.backtests, *second.hourly) for f in b.forecasts]
     )
 
 

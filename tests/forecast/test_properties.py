@@ -31,7 +31,7 @@ def test_any_history_gives_finite_quantiles_that_rise_and_are_never_negative(
 ) -> None:
     history = a_history(values, step=60)
     champion = asked(history, forecaster, now=history.end + timedelta(minutes=delay), hours=hours)
-    for forecast in (champion.forecast, *(b.forecast for b in champion.backtests)):
+    for forecast in (champion.forecast, *(f for b in (*champion.backtests, *champion.hourly) for f in b.forecasts)):
         assert forecast.values.shape[1] == len(LEVELS)
         assert np.isfinite(forecast.values).all()
         assert (forecast.values >= 0).all()

@@ -63,7 +63,7 @@ def test_documents_are_in_the_words_of_the_wire() -> None:
 
 
 def test_a_number_that_json_does_not_know_is_never_written() -> None:
-    broken = a_plan(evidence=replace(an_evidence(), risk_level=float("nan")))
+    broken = a_plan(evidence=replace(an_evidence(), guard=(replace(an_evidence().guard[0], target=float("nan")),)))
     with pytest.raises(ValueError, match="JSON compliant"):
         plan_to_json(broken)
 
@@ -178,8 +178,8 @@ def test_an_edit_by_hand_is_noticed(edit: Callable[[Body], object]) -> None:
 
 
 def test_a_number_past_the_largest_float_is_refused() -> None:
-    text = plan_to_json(a_plan()).replace('"risk_level": 0.95', '"risk_level": 1e999')
-    assert "evidence.risk_level: a number is wanted" in refusal(text)
+    text = plan_to_json(a_plan()).replace('"target": 0.8,', '"target": 1e999,')
+    assert "evidence.guard[0].target: a number is wanted" in refusal(text)
 
 
 def test_the_order_of_the_keys_and_the_spaces_do_not_count() -> None:
