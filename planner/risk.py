@@ -250,9 +250,12 @@ def _pick(share: Floats, hours: Floats, rules: RiskRules, allowed: float, *, day
     if not days:
         reason = f"{policy}: no past day can be replayed yet; what kept the promise on other services"
     elif keeps.any():
+        alone = np.array([other.guard == NO_GUARD for other in rules.policies])
+        steps = float(np.where(keeps & alone, hours, np.inf).min())
         reason = (
-            f"{policy}: the cheapest of {len(share)} policies that keep {objective:.3%} cold on {days} replayed days "
-            f"({hours[place]:.1f} instances on average)"
+            f"{policy}: the cheapest of {len(share)} policies that keep {objective:.3%} cold on {days} replayed days, "
+            f"{hours[place]:.1f} instances on average; "
+            + (f"steps without a guard need {steps:.1f}" if np.isfinite(steps) else "no steps without a guard keep it")
         )
     else:
         reason = f"{policy}: none of {len(share)} keeps {objective:.3%} cold on {days} replayed days; the least cold"
