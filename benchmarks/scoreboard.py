@@ -167,7 +167,7 @@ def measured(settings: FunctionConfig, asked: argparse.Namespace, case: tuple[Tr
         documents[OURS] = our_documents(settings, past, days, rules)
     seconds = (time.perf_counter() - begun) / (len(days) * 24 / asked.replan_hours)
     documents |= {name: baseline_documents(name, past, days, rules) for name in BASELINES}
-    table = prices(settings)
+    full = 60 * rules.prices.active * rules.prices.unit
     return [
         Row(
             series=trace.name,
@@ -176,7 +176,7 @@ def measured(settings: FunctionConfig, asked: argparse.Namespace, case: tuple[Tr
             days=len(days),
             cold=score.cold_share,
             hours=score.hours_ratio,
-            money=score.bill(table, hibernating=True) / (score.total("ideal") * 60 * table.active * table.unit),
+            money=score.total("hibernating") / (score.total("ideal") * full),
             regret=score.regret,
             changes=score.changes,
             seconds=seconds if score.name == OURS else np.nan,
@@ -188,7 +188,8 @@ def measured(settings: FunctionConfig, asked: argparse.Namespace, case: tuple[Tr
 def judged_by(settings: FunctionConfig, asked: argparse.Namespace) -> Rules:
     capacity = settings.capacity
     return Rules(
-        lead=-(-capacity.lead // MINUTE),
+        start_up=capacity.lead,
+        prices=prices(settings),
         early=-(-(capacity.lead + capacity.evaluation_lag) // MINUTE),
         ceiling=capacity.max_instances,
         zone=settings.time_zone,

@@ -111,25 +111,26 @@ def _judged(room: Room, past: Past, days: tuple[datetime, ...], rules: Rules, *,
 def _rules(settings: FunctionConfig, replan: timedelta, latency: timedelta, *, instant_put: bool) -> Rules:
     from planner.backtest import Rules  # noqa: PLC0415  # as above
     from planner.base import MINUTE  # noqa: PLC0415  # as above
+    from planner.policies import prices  # noqa: PLC0415  # as above
     from planner.replay import Put  # noqa: PLC0415  # as above
 
     capacity = settings.capacity
     lag = -(-capacity.evaluation_lag // MINUTE)
     return Rules(
-        lead=-(-capacity.lead // MINUTE),
+        start_up=capacity.lead,
         early=-(-(capacity.lead + capacity.evaluation_lag) // MINUTE),
         ceiling=capacity.max_instances,
         zone=settings.time_zone,
         objective=settings.objective.cold_share,
         replan=replan,
         latency=latency,
+        prices=prices(settings),
         put=None if instant_put else Put(evaluation_lag=lag),
     )
 
 
 def _report(settings: FunctionConfig, result: Backtest) -> Report:
     from planner.exports.backtest_words import Report  # noqa: PLC0415  # as above
-    from planner.policies import prices  # noqa: PLC0415  # as above
 
     estimated = (
         "The tide behind the load is not known: the reference takes the mean over fifteen minutes around each minute "
@@ -140,7 +141,6 @@ def _report(settings: FunctionConfig, result: Backtest) -> Report:
     return Report(
         function=str(settings.ref),
         backtest=result,
-        prices=prices(settings),
         dated=settings.price.dated,
         remarks=(estimated, made),
     )

@@ -20,14 +20,12 @@ from planner.backtest import (
 )
 from planner.base import MINUTE
 from planner.baselines import BASELINES, STATIC, VENDOR
-from planner.billing import Prices
 from planner.errors import HistoryError
 from planner.provision import ProvisionConfig
 from planner.replay import Put
 from tests.backtest.given import NOW, history, past, rules, settings, tide
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
-PRICES = Prices(currency="CNY", unit=0.5, active=2.0, idle=0.5)
 
 
 def always(count: int, days: tuple[datetime, ...], **changes) -> dict[datetime, ProvisionConfig]:
@@ -111,15 +109,20 @@ class TestTheScore:
         assert score.hours_ratio == pytest.approx(24 * 60 * 10 / np.ceil(load).sum())
         assert score.changes == 0
 
-    def test_the_bill_has_busy_and_cold_instances_at_the_active_price(self) -> None:
+    def test_the_bill_of_a_day_without_cold_starts_is_that_of_its_busy_and_idle_minutes(self) -> None:
         days = (NOW - DAY,)
-        (day,) = judge({"ten": always(10, days)}, past(), days, rules(carry=False)).score("ten").days
-        busy, cold = day.offered - day.cold, day.cold
+        (day,) = judge({"x": always(20, days)}, past(), days, rules(carry=False)).score("x").days
 
-        assert day.bill(PRICES, hibernating=False) == pytest.approx(60 * 0.5 * 2.0 * (day.provisioned + cold))
-        assert day.bill(PRICES, hibernating=True) == pytest.approx(
-            60 * 0.5 * (2.0 * (busy + cold) + 0.5 * (day.provisioned - busy))
-        )
+        assert (day.cold, day.provisioned) == (0, 20 * 24 * 60)
+        assert day.always_allocated == pytest.approx(60 * 0.5 * 2.0 * day.provisioned)
+        assert day.hibernating == pytest.approx(60 * 0.5 * (2.0 * day.offered + 0.5 * (day.provisioned - day.offered)))
+
+    def test_what_was_cold_is_billed_as_on_demand(self) -> None:
+        days = (NOW - DAY,)
+        (day,) = judge({"x": always(0, days)}, past(), days, rules(carry=False)).score("x").days
+
+        assert day.cold == day.offered
+        assert day.always_allocated == day.hibernating >= 60 * 0.5 * 2.0 * day.offered
 
     def test_a_broken_promise_has_an_infinite_regret_and_a_kept_one_a_number(self) -> None:
         days = (NOW - DAY,)
@@ -149,8 +152,8 @@ class TestWhatIsCarriedOn:
 
     def test_instances_asked_for_at_midnight_come_after_the_lead(self) -> None:
         # The load is nothing at midnight; a lead of twelve hours leaves the whole noon cold.
-        _, carried = self.after(0, 20, lead=720)
-        _, fresh = self.after(0, 20, lead=720, carry=False)
+        _, carried = self.after(0, 20, start_up=12 * HOUR)
+        _, fresh = self.after(0, 20, start_up=12 * HOUR, carry=False)
 
         assert carried > 1000
         assert fresh == 0
@@ -158,7 +161,7 @@ class TestWhatIsCarriedOn:
     def test_a_day_apart_begins_afresh(self) -> None:
         days = (NOW - 3 * DAY, NOW - DAY)
         documents = always(0, days[:1]) | always(20, days[1:])
-        result = judge({"x": documents}, past(), days, rules(lead=720))
+        result = judge({"x": documents}, past(), days, rules(start_up=12 * HOUR))
 
         assert result.score("x").days[1].cold == 0
 
