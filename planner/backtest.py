@@ -17,6 +17,7 @@ import numpy as np
 from planner.base import MINUTE, iso, minutes_between, utc
 from planner.baselines import BASELINES, Known
 from planner.billing import Prices, bill
+from planner.calendar.campaigns import Dates
 from planner.config import FunctionConfig
 from planner.errors import HistoryError
 from planner.forecasters.keeping import NO_FITS, Fits
@@ -72,6 +73,7 @@ class Past:
     """A function's past. `load` and `rate`: offered concurrency a minute from `start`, and what it was drawn from.
 
     `native`: only whole intervals of this length are known (an hourly source tells nothing of the running hour).
+    `company` is what the company's calendar files say, today's for every day.
     """
 
     history: History
@@ -80,6 +82,7 @@ class Past:
     load: Floats
     rate: Floats
     instance_concurrency: int
+    company: Dates = field(default_factory=Dates)
 
     def known(self, now: datetime, latency: timedelta) -> History:
         """What a planner sees at `now`."""
@@ -335,6 +338,7 @@ def _planned(settings: FunctionConfig, past: Past, latency: timedelta, fits: Fit
         history=past.known(now, latency),
         live=LiveDocument(),
         instance_concurrency=past.instance_concurrency,
+        company=past.company,
     )
     return make_plan(settings, question, fits=fits).wanted
 

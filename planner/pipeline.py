@@ -7,13 +7,16 @@ a clock, a database, the network, or a file but the package's own table of prior
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import numpy as np
 import pandas as pd
 
 from planner.base import floor_minute, iso, utc
+from planner.calendar.acting import Acting
+from planner.calendar.campaigns import Dates
+from planner.calendar.decide import decide
 from planner.capacity import CapacitySchedule, DayPattern, schedule
 from planner.compiler import Wanted, compile_document, foreign_in_horizon, step_budget
 from planner.config import FunctionConfig
@@ -29,6 +32,7 @@ from planner.history import History, Statistic
 from planner.plan import Breach, Estimate, Plan
 from planner.policies import (
     allocation,
+    calendar_of,
     forecast_settings,
     guard_policy,
     prices,
@@ -47,7 +51,9 @@ from planner.undo import steps_of
 RECURRING_STEPS = 16
 RECURRING_LEVEL = 0.95
 """The fallback runs unattended, so it takes less risk than the dated steps may."""
-HOUR = timedelta(hours=1)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+MOST_IGNORED = 0.1
+"""Share of a past day that may be left out before its replay says too little."""
 
 Progress = Callable[[str], None]
 
@@ -57,8 +63,8 @@ class Question:
     """What is to be planned, and what was read for it.
 
     `endpoint` is the Function Compute that was read, `instance_concurrency` is already settled (configured, or read
-    from the function). `adopt`: the plan may replace scheduled actions that a person made. `lacked` says in words
-    what could not be read.
+    from the function). `adopt`: the plan may replace scheduled actions that a person made. `company` is what the
+    company's calendar files say, `lacked` says in words what could not be read.
     """
 
     now: datetime
@@ -68,6 +74,7 @@ class Question:
     instance_concurrency: int
     endpoint: str = ""
     adopt: bool = False
+    company: Dates = field(default_factory=Dates)
     lacked: tuple[str, ...] = ()
 
     @property
@@ -80,6 +87,7 @@ class Question:
 class _Decision:
     """What was decided, before it is put into FC's words."""
 
+    acting: Acting
     champion: Champion
     choice: Choice
     schedule: CapacitySchedule
@@ -124,30 +132,39 @@ def make_plan(
             instance_concurrency=question.instance_concurrency,
             lead=settings.capacity.lead + settings.capacity.evaluation_lag,
         ),
-        notes=(question.history.basis, *_clipped(settings, question, decision), *notes(live, document, adopted)),
+        notes=(
+            question.history.basis,
+            *_clipped(settings, question, decision),
+            *decision.acting.notes,
+            *notes(live, document, adopted),
+        ),
     )
 
 
 def _decide(
     settings: FunctionConfig, question: Question, kept: ProvisionConfig, progress: Progress, fits: Fits
 ) -> _Decision:
+    acting = acting_of(settings, question)
+    history = acting.seen(question.history)
     champion = forecast(
-        question.history,
+        history,
         now=question.now,
         # One week more than the horizon: the recurring form covers whatever day follows.
         horizon=question.horizon + WEEK,
         settings=forecast_settings(settings),
+        acting=acting,
         progress=progress,
         fits=fits,
     )
     progress("replaying past days to choose the risk")
     sizing = sizing_of(settings, question.instance_concurrency)
     rules = step_rules(settings, step_budget(kept, RECURRING_STEPS))
-    choice = choose(question.history, champion, risk_rules(settings, sizing, rules))
+    choice = choose(history, _of_sound_days(champion, acting), risk_rules(settings, sizing, rules))
     progress("finding the cheapest steps")
     steps = demand(champion.forecast, risk_level=choice.risk_level, sizing=sizing)
     week = demand(champion.forecast, risk_level=max(choice.risk_level, RECURRING_LEVEL), sizing=sizing)
     return _Decision(
+        acting=acting,
         champion=champion,
         choice=choice,
         schedule=schedule(steps, start=question.now, end=question.end, rules=rules),
@@ -158,6 +175,22 @@ def _decide(
             floor=max(sizing.floor, 1),
         ),
     )
+
+
+def acting_of(settings: FunctionConfig, question: Question) -> Acting:
+    """What of the calendar acts on the plan; HistoryError for a campaign like days that the history doesn't hold."""
+    return decide(
+        calendar_of(settings, question.company),
+        question.history.until(question.now),
+        now=question.now,
+        end=question.end,
+    )
+
+
+def _of_sound_days(champion: Champion, acting: Acting) -> Champion:
+    """Without past days that an outage or a load test spoilt: a replay of them would judge the gap."""
+    sound = (b for b in champion.backtests if acting.ignores(b.origin, DAY) <= MOST_IGNORED)
+    return replace(champion, backtests=tuple(sound))
 
 
 def _wanted(settings: FunctionConfig, question: Question, decision: _Decision) -> Wanted:

@@ -16,7 +16,6 @@ from planner.base import OWNER
 from planner.config.fields import (
     SAMPLE,
     Allocation,
-    Country,
     Currency,
     Day,
     Duration,
@@ -94,9 +93,6 @@ class ForecastConfig(Section):
         Literal["auto", "prophet", "seasonal", "lastweek", "recent", "mean"],
         Field(description="auto: whichever did best on the function's own past"),
     ] = "auto"
-    country: Annotated[
-        Country | None, Field(description="Country of the public holidays, such as CN; acts in prophet only")
-    ] = None
     backtest_days: Annotated[int, Field(ge=1, le=90, description="Days of the past on which forecasters compete")] = 14
     seed: Annotated[int, Field(ge=0, le=2**32 - 1, description="Of every random draw")] = 7
 
