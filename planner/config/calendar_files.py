@@ -113,7 +113,7 @@ def _from_rows(rows: Iterable[tuple[str, Row]]) -> EntriesConfig | list[str]:
             found += _entries(row)
         except ValidationError as error:
             model = MODELS[str(row.get("kind", "campaign"))]
-            faults += [f"{place}: {told}" for told in _told(error, model)]
+            faults += [f"{place}: {told}" for told in _told(error, model, row)]
         except ValueError as error:
             faults.append(f"{place}: {error}")
     if faults:
@@ -158,9 +158,10 @@ def _figure(value: object) -> object:
         return value
 
 
-def _told(error: ValidationError, model: type[BaseModel]) -> Sequence[str]:
+def _told(error: ValidationError, model: type[BaseModel], row: Mapping[str, object]) -> Sequence[str]:
     return [
         ": ".join(filter(None, (".".join(_IN_ROWS.get(step, str(step)) for step in path), words(item, path, model))))
         for item in error.errors(include_url=False)
         for path in [tuple(item["loc"])]
+        if path != ("end",) or "end" in row  # an end that was taken from the start
     ]
