@@ -45,7 +45,7 @@ def test_the_table_says_what_would_have_been_saved_and_at_which_prices(planner: 
 
     assert ran.code == 0, ran.err
     assert "Against static peak of 7 days" in ran.out
-    assert "Against tracking 0.3, the vendor's" in ran.out
+    assert "Against tracking 0.3 (vendor's)" in ran.out
     assert "at the price table of 13 Dec 2025" in ran.out
     assert "for 2 requests an instance" in " ".join(ran.out.split())
 
