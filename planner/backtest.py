@@ -234,8 +234,16 @@ def baseline_documents(
 def judge(
     documents: Mapping[str, Mapping[datetime, ProvisionConfig]], past: Past, days: Sequence[datetime], rules: Rules
 ) -> Backtest:
-    """Replay every policy's documents on the load that came, and compare them."""
+    """Replay every policy's documents on the load that came, and compare them.
+
+    HistoryError where no request came at all: shares of nothing can't be compared.
+    """
     loads = [past.came(day, DAY_MINUTES) for day in days]
+    if not any(load.any() for load in loads):
+        raise HistoryError(
+            f"{past.history.source}: no request came on the judged days, from {iso(days[0])} on",
+            remedy="Judge other days: an earlier --now, or more --days.",
+        )
     known = reference(
         [(load, past.tide(day, DAY_MINUTES)) for day, load in zip(days, loads, strict=True)], past.instance_concurrency
     )

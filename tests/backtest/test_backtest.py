@@ -132,6 +132,13 @@ class TestTheScore:
         assert np.isinf(result.score("one").regret)
         assert 1 < result.score("twenty").regret < 3
 
+    def test_days_without_a_request_cannot_be_compared(self) -> None:
+        silent = past_of(history(np.zeros(5 * 288)), 1)
+        days = (NOW - DAY,)
+
+        with pytest.raises(HistoryError, match="no request came"):
+            judge({"x": always(1, days)}, silent, days, rules())
+
     def test_policies_keep_their_order_and_days_their_dates(self) -> None:
         days = (NOW - 2 * DAY, NOW - DAY)
         result = judge({"b": always(2, days), "a": always(1, days)}, past(), days, rules())
