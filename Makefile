@@ -63,6 +63,7 @@ docs: $(VENV)/.dev ## write the generated pages and the JSON Schema anew
 bench: $(VENV)/.dev ## run the benchmarks; each prints ratios against a baseline of the same run
 	$(BIN)/python benchmarks/history_load.py
 	$(BIN)/python benchmarks/plan_speed.py
+	$(BIN)/python benchmarks/replay.py
 	$(BIN)/python benchmarks/forecasters.py planner/data/sample
 	$(BIN)/python benchmarks/scoreboard.py
 
