@@ -24,7 +24,7 @@ from planner.cost import Scene, estimate
 from planner.demand import Demand, Sizing, demand
 from planner.diff import changes
 from planner.errors import HistoryError
-from planner.evidence import collect_evidence, notes, reasons
+from planner.evidence import collect_evidence, notes, reasons, waking
 from planner.forecast import Champion, forecast
 from planner.forecasters.keeping import NO_FITS, Fits
 from planner.forecasters.slots import interval_peaks
@@ -137,6 +137,7 @@ def make_plan(
             *_clipped(settings, question, decision),
             *decision.acting.notes,
             *notes(live, document, adopted),
+            *waking(document, settings.capacity.wake),
         ),
     )
 
