@@ -172,7 +172,7 @@ class Backtest:
         return next(score for score in self.scores if score.name == name)
 
 
-def past_of(history: History, instance_concurrency: int) -> Past:
+def past_of(history: History, instance_concurrency: int, company: Dates | None = None) -> Past:
     """The past of a function of which only the history is known; the rate is the load, smoothed."""
     start = utc(history.start)
     if start.second or start.microsecond:
@@ -185,6 +185,7 @@ def past_of(history: History, instance_concurrency: int) -> Past:
         load=load,
         rate=smoothed_rate(load),
         instance_concurrency=instance_concurrency,
+        company=company or Dates(),
     )
 
 

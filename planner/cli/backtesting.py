@@ -73,7 +73,7 @@ def backtest(  # noqa: PLR0917  # typer makes each an option
     if again <= timedelta(0) or DAY % again or again % timedelta(minutes=1):
         raise InputError(f"--replan {replan} is no whole part of a day", remedy="Write 1h, 6h or 24h.")
     question = room.question(history=history, now=instant("--now", now), horizon=DAY, adopt=False)
-    past = replace(past_of(question.history, question.instance_concurrency), company=question.company)
+    past = replace(past_of(question.history, question.instance_concurrency, question.company), company=question.company)
     rules = _rules(room.settings, again, unseen, instant_put=instant_put)
     chosen = judged_days(past, question.now, rules, count=days, every=every)
     report = _report(room.settings, _judged(room, past, chosen, rules, jobs=jobs, fits=room.fits(cache)))
