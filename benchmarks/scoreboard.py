@@ -62,7 +62,10 @@ SERIES_HEADS = ("series", "kind", "days", "cold", "hours", "regret", "best basel
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One policy on one series; `money`: over that of an instant, all-knowing scaler, while hibernating; `seconds`: of CPU, a plan."""
+    """One policy on one series.
+
+    `hours` and `money` (hibernating): times those of an instant, all-knowing scaler. `seconds`: of CPU, a plan.
+    """
 
     series: str
     kind: str
@@ -251,7 +254,8 @@ def series_row(row, table: pd.DataFrame) -> tuple[str, ...]:  # noqa: ANN001  # 
 
 
 def shown(row: Row) -> str:
-    return f"cold {100 * row.cold:7.3f} % hours x{row.hours:5.2f} regret {number(row.regret)} {row.seconds:.1f} CPU s a plan"
+    figures = f"cold {100 * row.cold:7.3f} % hours x{row.hours:5.2f} regret {number(row.regret)}"
+    return f"{figures} {row.seconds:.1f} CPU s a plan"
 
 
 def number(regret: float) -> str:
