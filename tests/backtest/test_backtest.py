@@ -20,8 +20,10 @@ from planner.backtest import (
 )
 from planner.base import MINUTE
 from planner.baselines import BASELINES, STATIC, VENDOR
+from planner.calendar.campaigns import Campaign, Dates
 from planner.errors import HistoryError
 from planner.provision import ProvisionConfig
+from planner.reading import least_values
 from planner.replay import Put
 from tests.backtest.given import NOW, history, past, rules, settings, tide
 
@@ -214,6 +216,16 @@ class TestOurPlans:
 
         assert result.score(OURS).cold_share < 0.01
         assert result.score(OURS).days[0].offered == result.score(STATIC).days[0].offered
+
+    def test_they_know_the_campaigns_of_the_company(self) -> None:
+        days = (NOW - DAY,)
+        sale = Campaign(start=days[0] + 2 * HOUR, end=days[0] + 4 * HOUR, name="sale", source="own.yaml", at_least=50.0)
+        told = replace(past(), company=Dates(campaigns=(sale,)))
+
+        (usual,), (raised,) = (our_documents(settings(), one, days, rules()).values() for one in (past(), told))
+
+        at = slice(2 * 60, 4 * 60)
+        assert least_values(usual, days[0], 1440)[at].max() < 50 <= least_values(raised, days[0], 1440)[at].min()
 
     def test_several_workers_give_the_same_documents(self) -> None:
         days = (NOW - DAY,)
