@@ -54,6 +54,7 @@ campaign: $(VENV)/.dev ## the longer proofs: properties on a thousand new exampl
 
 golden: $(VENV)/.dev ## write the golden files of the exports and the figures of the docs anew (in a commit of their own)
 	GOLDEN=write $(BIN)/python -m pytest tests/exports tests/docs
+	$(BIN)/python scripts/make_backtest_docs.py
 
 docs: $(VENV)/.dev ## write the generated pages and the JSON Schema anew
 	$(BIN)/python scripts/make_cli_docs.py
@@ -62,7 +63,9 @@ docs: $(VENV)/.dev ## write the generated pages and the JSON Schema anew
 bench: $(VENV)/.dev ## run the benchmarks; each prints ratios against a baseline of the same run
 	$(BIN)/python benchmarks/history_load.py
 	$(BIN)/python benchmarks/plan_speed.py
+	$(BIN)/python benchmarks/replay.py
 	$(BIN)/python benchmarks/forecasters.py planner/data/sample
+	$(BIN)/python benchmarks/scoreboard.py
 
 lock: ## compile the lock files anew (needs uv)
 	uv pip compile pyproject.toml --universal --group build --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" -o requirements.lock -q

@@ -16,7 +16,8 @@ import numpy as np
 
 from planner.base import MINUTE, iso, minutes_between, utc
 from planner.baselines import BASELINES, Known
-from planner.billing import Prices
+from planner.billing import Prices, bill
+from planner.calendar.campaigns import Dates
 from planner.config import FunctionConfig
 from planner.errors import HistoryError
 from planner.forecasters.keeping import NO_FITS, Fits
@@ -25,7 +26,7 @@ from planner.pipeline import Question, make_plan
 from planner.provision import LiveDocument, ProvisionConfig
 from planner.reading import Among, Minutes, least_values
 from planner.regret import Floats, Reference, ideal_minutes, reference, regret, smoothed_rate
-from planner.replay import Put, Reaction, State, replay_document
+from planner.replay import Put, Reaction, Replay, State, replay_document
 from planner.risk import minute_load
 
 OURS = "planner"
@@ -48,16 +49,17 @@ Mapper = Callable[[Callable[[datetime], ProvisionConfig], Iterable[datetime]], I
 class Rules:
     """How every policy is judged.
 
-    `replan`: each so many hours a new document (a divisor of 24 hours). `lead`: minutes from asking to warm. `early`:
+    `replan`: each so many hours a new document (a divisor of 24 hours). `start_up`: from asking to warm. `early`:
     minutes by which a careful person asks early. `put` None: a new document is evaluated at once and destroys nothing.
     `carry`: a day begins with the instances that the day before it left, else as if its document had been running.
     """
 
-    lead: int
+    start_up: timedelta
     early: int
     ceiling: int
     zone: str
     objective: float
+    prices: Prices
     replan: timedelta = DAY
     latency: timedelta = LATENCY
     among: Among = Among.LAST
@@ -71,6 +73,7 @@ class Past:
     """A function's past. `load` and `rate`: offered concurrency a minute from `start`, and what it was drawn from.
 
     `native`: only whole intervals of this length are known (an hourly source tells nothing of the running hour).
+    `company` is what the company's calendar files say, today's for every day.
     """
 
     history: History
@@ -79,6 +82,7 @@ class Past:
     load: Floats
     rate: Floats
     instance_concurrency: int
+    company: Dates = field(default_factory=Dates)
 
     def known(self, now: datetime, latency: timedelta) -> History:
         """What a planner sees at `now`."""
@@ -103,26 +107,21 @@ class Past:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Day:
-    """One judged day of one policy: concurrency-minutes and instance-minutes as in `Replay`.
+    """One judged day of one policy: concurrency-minutes and instance-minutes as in `Replay`, bills in money.
 
-    `ideal`: instance-minutes of an instant, all-knowing scaler. `target`: FC's value, shape (minutes,).
+    `ideal`: instance-minutes of an instant, all-knowing scaler. `always_allocated`, `hibernating`: what the day costs
+    with instances that are kept so while idle. `target`: FC's value, shape (minutes,).
     """
 
     start: datetime
     offered: float
     cold: float
     provisioned: float
-    busy: float
-    spilled: float
     changes: int
     ideal: float
+    always_allocated: float
+    hibernating: float
     target: Minutes
-
-    def bill(self, prices: Prices, *, hibernating: bool) -> float:
-        """Money: busy and on-demand instances at the active price, idle ones as they are kept."""
-        idle = prices.idle if hibernating else prices.active
-        units = (self.busy + self.spilled) * prices.active + (self.provisioned - self.busy) * idle
-        return 60 * units * prices.unit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -153,10 +152,6 @@ class Score:
         """How often FC's target changed, a day."""
         return self.total("changes") / len(self.days)
 
-    def bill(self, prices: Prices, *, hibernating: bool) -> float:
-        """Of all days."""
-        return sum(day.bill(prices, hibernating=hibernating) for day in self.days)
-
     def total(self, name: str) -> float:
         """Sum of one of the days' figures."""
         return float(sum(getattr(day, name) for day in self.days))
@@ -177,7 +172,7 @@ class Backtest:
         return next(score for score in self.scores if score.name == name)
 
 
-def past_of(history: History, instance_concurrency: int) -> Past:
+def past_of(history: History, instance_concurrency: int, company: Dates | None = None) -> Past:
     """The past of a function of which only the history is known; the rate is the load, smoothed."""
     start = utc(history.start)
     if start.second or start.microsecond:
@@ -190,6 +185,7 @@ def past_of(history: History, instance_concurrency: int) -> Past:
         load=load,
         rate=smoothed_rate(load),
         instance_concurrency=instance_concurrency,
+        company=company or Dates(),
     )
 
 
@@ -239,8 +235,16 @@ def baseline_documents(
 def judge(
     documents: Mapping[str, Mapping[datetime, ProvisionConfig]], past: Past, days: Sequence[datetime], rules: Rules
 ) -> Backtest:
-    """Replay every policy's documents on the load that came, and compare them."""
+    """Replay every policy's documents on the load that came, and compare them.
+
+    HistoryError where no request came at all: shares of nothing can't be compared.
+    """
     loads = [past.came(day, DAY_MINUTES) for day in days]
+    if not any(load.any() for load in loads):
+        raise HistoryError(
+            f"{past.history.source}: no request came on the judged days, from {iso(days[0])} on",
+            remedy="Judge other days: an earlier --now, or more --days.",
+        )
     known = reference(
         [(load, past.tide(day, DAY_MINUTES)) for day, load in zip(days, loads, strict=True)], past.instance_concurrency
     )
@@ -285,7 +289,7 @@ def _replayed(  # noqa: PLR0917  # as above
 ) -> tuple[Day, State, ProvisionConfig]:
     """One day, what it left, and under which document."""
     span, each = minutes_between(day, day + rules.replan), past.instance_concurrency
-    parts = []
+    parts: list[Replay] = []
     for now in origins([day], rules):
         document = documents[now]
         # Nobody puts a document again that stands there already.
@@ -295,7 +299,7 @@ def _replayed(  # noqa: PLR0917  # as above
             now,
             past.came(now, span)[None, :],
             instance_concurrency=each,
-            lead=rules.lead,
+            lead=-(-rules.start_up // MINUTE),
             among=rules.among,
             reaction=rules.reaction,
             begin=living or _begin(document, now, past, rules),
@@ -306,22 +310,27 @@ def _replayed(  # noqa: PLR0917  # as above
         parts.append(replay)
     assert living is not None  # a day has at least one part
     assert before is not None
-    sums = {
-        name: sum(float(getattr(part, name)[0]) for part in parts)
-        for name in ("offered", "cold", "provisioned", "busy", "spilled", "changes")
-    }
-    made = Day(
+    return _day(day, parts, ideal_minutes(past.came(day, DAY_MINUTES), each), rules), living, before
+
+
+def _day(day: datetime, parts: Sequence[Replay], ideal: float, rules: Rules) -> Day:
+    """The parts of a day, added up."""
+
+    def billed(*, always_allocated: bool) -> float:
+        bills = (bill(part, rules.prices, always_allocated=always_allocated, start_up=rules.start_up) for part in parts)
+        return sum(float(one.money[0]) for one in bills)
+
+    return Day(
         start=day,
-        offered=sums["offered"],
-        cold=sums["cold"],
-        provisioned=sums["provisioned"],
-        busy=sums["busy"],
-        spilled=sums["spilled"],
-        changes=round(sums["changes"]),
-        ideal=ideal_minutes(past.came(day, DAY_MINUTES), each),
+        offered=sum(float(part.offered[0]) for part in parts),
+        cold=sum(float(part.cold[0]) for part in parts),
+        provisioned=sum(float(part.provisioned[0]) for part in parts),
+        changes=sum(int(part.changes[0]) for part in parts),
+        ideal=ideal,
+        always_allocated=billed(always_allocated=True),
+        hibernating=billed(always_allocated=False),
         target=np.concatenate([part.target[0] for part in parts]),
     )
-    return made, living, before
 
 
 def _begin(document: ProvisionConfig, now: datetime, past: Past, rules: Rules) -> State:
@@ -338,6 +347,7 @@ def _planned(settings: FunctionConfig, past: Past, latency: timedelta, fits: Fit
         history=past.known(now, latency),
         live=LiveDocument(),
         instance_concurrency=past.instance_concurrency,
+        company=past.company,
     )
     return make_plan(settings, question, fits=fits).wanted
 

@@ -172,7 +172,7 @@ def holt_winters(known: Known) -> ProvisionConfig:
     return replace(steps, tracking_policies=(_tracker(known, HOLT_WINTERS_GUARD),))
 
 
-STATIC, VENDOR = "static peak of 7 days", "tracking 0.3, the vendor's"
+STATIC, VENDOR = "static peak of 7 days", "tracking 0.3 (vendor's)"
 BASELINES: Mapping[str, Baseline] = {
     STATIC: static_peak,
     VENDOR: tracking(0.3, floor=1),
@@ -181,8 +181,8 @@ BASELINES: Mapping[str, Baseline] = {
     "day and night by cron": two_levels,
     "last week's hours + 10 %": last_week,
     "P99 of 4 weeks": quantile_by_time,
-    "P99 of 4 weeks, tracking 0.9": quantile_and_tracking,
-    "like AWS predictive scaling": aws_like,
+    "P99 and tracking 0.9": quantile_and_tracking,
+    "like AWS predictive": aws_like,
     "like AHPA": ahpa_like,
     "Holt-Winters": holt_winters,
 }

@@ -35,7 +35,7 @@ class Policies:
         return (self.near_end - forecast.start) // forecast.slot
 
 
-def decide(history: History, champion: Champion, rules: RiskRules) -> Policies:
+def choose_policies(history: History, champion: Champion, rules: RiskRules) -> Policies:
     """Choose both on the champion's past days."""
     start = champion.forecast.start
     day = choose(history, champion.backtests, champion.forecast, rules, prior="day")

@@ -99,6 +99,13 @@ def notes(live: ProvisionConfig, document: ProvisionConfig, adopted: tuple[Sched
     return tuple(said)
 
 
+def waking(document: ProvisionConfig, wake: timedelta) -> tuple[str, ...]:
+    """What hibernation costs in time, by the owner's figure; silent where idle instances keep their resources."""
+    if document.always_allocate_cpu and document.always_allocate_gpu:
+        return ()
+    return (f"idle instances hibernate: a request that finds one so waits up to {wake.total_seconds():g} s more",)
+
+
 def _recent(history: History) -> Recent:
     slot = max(history.step, SHOWN_SLOT)
     start = pd.Timestamp(max(history.end - SHOWN_PAST, history.start)).floor(slot)

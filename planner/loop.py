@@ -150,9 +150,11 @@ def _due(coming: Minutes, case: int) -> int:
 
 
 @_inner
-def _served(offered: float, warm: int, rules: Rules) -> tuple[float, float]:
-    """Concurrency served, and the utilisation; without a warm instance any load is more than there is room for."""
+def _served(offered: float, warm: int, there: int, rules: Rules) -> tuple[float, float]:
+    """Concurrency served, and the utilisation: NaN without an instance, full while the first ones start."""
     capacity = warm * rules.instance_concurrency
+    if there == 0:
+        return 0.0, math.nan
     if capacity == 0:
         return 0.0, 1.0 if offered > 0 else 0.0
     served = min(offered, float(capacity))
@@ -183,7 +185,7 @@ def _run(  # noqa: PLR0917  # each may be a view of its own, which a tuple of th
                 warm -= _aim(target, there, living.coming, case, rules.lead)
             if warm < target:
                 warm += _due(living.coming, case)
-            served, metric = _served(load[case, minute], warm, rules)
+            served, metric = _served(load[case, minute], warm, target, rules)
             cold = load[case, minute] - served
             needed = 0
             if cold > 0:

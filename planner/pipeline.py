@@ -7,7 +7,7 @@ a clock, a database, the network, or a file but the package's own table of prior
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -15,16 +15,18 @@ import pandas as pd
 
 from planner.base import floor_minute, iso, utc
 from planner.calendar.acting import Acting
+from planner.calendar.campaigns import Dates
+from planner.calendar.decide import decide
 from planner.capacity import CapacitySchedule, DayPattern, Need, StepRules, levels, schedule
 from planner.compiler import Wanted, compile_document, foreign_in_horizon, step_budget
 from planner.config import FunctionConfig
 from planner.cost import Scene, estimate
-from planner.decision import Policies, cautious, decide, guarded, weighed
+from planner.decision import Policies, cautious, choose_policies, guarded, weighed
 from planner.demand import Demand, Sizing
 from planner.diff import changes
 from planner.errors import HistoryError
-from planner.evidence import collect_evidence, notes, reasons
-from planner.forecast import Champion, forecast
+from planner.evidence import collect_evidence, notes, reasons, waking
+from planner.forecast import Backtest, Champion, forecast
 from planner.forecasters.keeping import NO_FITS, Fits
 from planner.forecasters.slots import interval_peaks
 from planner.guard import GuardWindow
@@ -32,6 +34,7 @@ from planner.history import History, Statistic
 from planner.plan import Breach, Estimate, Plan
 from planner.policies import (
     allocation,
+    calendar_of,
     forecast_settings,
     guard_policy,
     prices,
@@ -52,7 +55,9 @@ RECURRING_WORTH = 0.02
 OTHER_TRACKERS = 12
 """Places left for what holds steps during a put, the fallback and the owner's own trackers."""
 SHOWN = 0.9
-HOUR = timedelta(hours=1)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+MOST_IGNORED = 0.1
+"""Share of a past day that may be left out before its replay says too little."""
 
 Progress = Callable[[str], None]
 
@@ -62,8 +67,8 @@ class Question:
     """What is to be planned, and what was read for it.
 
     `endpoint` is the Function Compute that was read, `instance_concurrency` is already settled (configured, or read
-    from the function). `adopt`: the plan may replace scheduled actions that a person made. `lacked` says in words
-    what could not be read.
+    from the function). `adopt`: the plan may replace scheduled actions that a person made. `company` is what the
+    company's calendar files say, `lacked` says in words what could not be read.
     """
 
     now: datetime
@@ -73,6 +78,7 @@ class Question:
     instance_concurrency: int
     endpoint: str = ""
     adopt: bool = False
+    company: Dates = field(default_factory=Dates)
     lacked: tuple[str, ...] = ()
 
     @property
@@ -154,7 +160,13 @@ def reasoned(
             instance_concurrency=question.instance_concurrency,
             lead=settings.capacity.lead + settings.capacity.evaluation_lag,
         ),
-        notes=(question.history.basis, *_clipped(settings, question, decision), *notes(live, document, adopted)),
+        notes=(
+            question.history.basis,
+            *_clipped(settings, question, decision),
+            *decision.acting.notes,
+            *notes(live, document, adopted),
+            *waking(document, settings.capacity.wake),
+        ),
     )
     return Reasoned(plan=plan, decision=decision)
 
@@ -162,21 +174,23 @@ def reasoned(
 def _decide(
     settings: FunctionConfig, question: Question, kept: ProvisionConfig, progress: Progress, fits: Fits
 ) -> Decision:
+    acting = acting_of(settings, question)
+    history = acting.seen(question.history)
     champion = forecast(
-        question.history,
+        history,
         now=question.now,
         # One week more than the horizon: the recurring form covers whatever day follows.
         horizon=question.horizon + WEEK,
         settings=forecast_settings(settings),
+        acting=acting,
         progress=progress,
         fits=fits,
     )
     progress("replaying past days to choose the risk")
     sizing = sizing_of(settings, question.instance_concurrency)
     rules = step_rules(settings, step_budget(kept, RECURRING_STEPS))
-    policies = decide(question.history, champion, risk_rules(settings, sizing, rules))
+    policies = choose_policies(history, _of_sound_days(champion, acting), risk_rules(settings, sizing, rules))
     progress("finding the cheapest steps")
-    acting = Acting(until=question.end, zone=settings.time_zone)
     return arranged(question, kept, acting, champion, policies, sizing, rules)
 
 
@@ -217,6 +231,24 @@ def arranged(  # noqa: PLR0917  # what steps follow from; each is a stage's resu
             floor=max(sizing.floor, 1),
         ),
     )
+
+
+def acting_of(settings: FunctionConfig, question: Question) -> Acting:
+    """What of the calendar acts on the plan; HistoryError for a campaign like days that the history doesn't hold."""
+    return decide(
+        calendar_of(settings, question.company),
+        question.history.until(question.now),
+        now=question.now,
+        end=question.end,
+    )
+
+
+def _of_sound_days(champion: Champion, acting: Acting) -> Champion:
+    """Without past days that an outage or a load test spoilt: a replay of them would judge the gap."""
+    def sound(days: tuple[Backtest, ...]) -> tuple[Backtest, ...]:
+        return tuple(day for day in days if acting.ignores(day.origin, DAY) <= MOST_IGNORED)
+
+    return replace(champion, backtests=sound(champion.backtests), hourly=sound(champion.hourly))
 
 
 def _wanted(settings: FunctionConfig, question: Question, decision: Decision) -> Wanted:

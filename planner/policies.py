@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from planner.billing import Prices
+from planner.calendar.campaigns import Campaign, Dates, Ignored
+from planner.calendar.days import OwnDay
+from planner.calendar.decide import Calendar, Rules
 from planner.capacity import StepRules
-from planner.config import FunctionConfig
+from planner.config import EntriesConfig, FunctionConfig
 from planner.demand import Sizing
 from planner.forecast import ForecastSettings
 from planner.guard import NO_GUARD, Guard
@@ -21,6 +26,54 @@ def forecast_settings(settings: FunctionConfig) -> ForecastSettings:
         time_zone=settings.time_zone,
         seed=settings.forecast.seed,
         backtest_days=settings.forecast.backtest_days,
+    )
+
+
+def calendar_of(settings: FunctionConfig, company: Dates) -> Calendar:
+    """For the calendar: the section, and what the company's files say."""
+    own = dates_of([("configuration", settings.calendar)])
+    return Calendar(
+        time_zone=settings.time_zone,
+        country=settings.calendar.country,
+        rules=Rules(settings.calendar.rules),
+        dates=Dates(
+            campaigns=own.campaigns + company.campaigns,
+            ignored=own.ignored + company.ignored,
+            # A day that both name is the configuration's.
+            days=company.days + own.days,
+        ),
+    )
+
+
+def dates_of(entries: Iterable[tuple[str, EntriesConfig]]) -> Dates:
+    """The dates of sections or files, each with its name for people."""
+    held = list(entries)
+    return Dates(
+        campaigns=tuple(
+            Campaign(
+                name=said.name,
+                source=source,
+                start=said.first,
+                end=said.stop,
+                ramp_up=said.ramp_up,
+                ramp_down=said.ramp_down,
+                uplift=said.uplift,
+                like=said.like,
+                at_least=said.at_least,
+            )
+            for source, entry in held
+            for said in entry.campaigns
+        ),
+        ignored=tuple(
+            Ignored(start=said.first, end=said.stop, why=said.why, source=source)
+            for source, entry in held
+            for said in entry.ignore
+        ),
+        days=tuple(
+            OwnDay(date=said.day, off=said.kind == "holiday", name=said.name, source=source)
+            for source, entry in held
+            for said in entry.days
+        ),
     )
 
 

@@ -24,7 +24,9 @@ ENGLISH = "en_US"
 _SWAPPED = re.compile(r"substituted from (\d\d/\d\d/\d{4})")
 _OBSERVED = re.compile(r" \((observed|estimated|observed, estimated)\)")
 NOTICED = 2
-"""Make-up days a year, in each of the two years before, that say: this country publishes a notice every year."""
+"""Make-up days a year, in two years running, that say: this country publishes a notice every year."""
+LOOK_BACK = 5
+"""Years in which those two are looked for: an old library lacks several notices."""
 
 
 class DayClass(StrEnum):
@@ -77,8 +79,8 @@ def unknown_years(country: str | None, years: Iterable[int], own: Iterable[OwnDa
     """Years whose official calendar the library doesn't hold yet.
 
     China's is complete only after the notice of the State Council, late in the year before; until then the library
-    holds the statutory days without a single make-up day. So a year is unknown when it has none while each of the two
-    years before it has several, and the owner names none either.
+    holds the statutory days without a single make-up day. So a year is unknown when it has none while two years running
+    had several not long before it, and the owner names none either.
     """
     if country is None:
         return ()
@@ -94,9 +96,11 @@ def library() -> str:
 
 
 def _unnoticed(country: str, year: int) -> bool:
-    worked = _table(country, frozenset((year - 2, year - 1, year))).weekend_workdays
-    count = {y: sum(day.year == y for day in worked) for y in (year - 2, year - 1, year)}
-    return not count[year] and min(count[year - 1], count[year - 2]) >= NOTICED
+    before = range(year - LOOK_BACK, year)
+    worked = _table(country, frozenset((*before, year))).weekend_workdays
+    count = {y: sum(day.year == y for day in worked) for y in (*before, year)}
+    yearly = any(min(count[y], count[y + 1]) >= NOTICED for y in before[:-1])
+    return yearly and not count[year]
 
 
 @cache

@@ -10,8 +10,6 @@ from planner.calendar.campaigns import Ignored
 from planner.calendar.days import WEEKDAYS, Day, DayClass
 from planner.history import History
 
-PLURAL = {DayClass.HOLIDAY: "public holidays", DayClass.MAKE_UP: "make-up workdays"}
-
 
 def effect_notes(effect: Effect, now: datetime, end: datetime, zone: str) -> tuple[str, ...]:
     """One sentence on a campaign that touches the horizon."""
@@ -67,7 +65,8 @@ def _verdict(judged: Judged, decided: str) -> str:
             if judged.acts
             else f"known but not acting (calendar.rules: {decided})"
         )
-    kind = f"past {PLURAL[judged.day.kind]}" if not found.named else f"past days of {judged.day.name}"
+    some = "" if found.days == 1 else "s"
+    kind = f"past days of {judged.day.name}" if found.named else f"past {judged.day.kind}{some}"
     if not found.days:
         return (
             f"known but not acting: the history holds no {kind} to judge by (calendar.rules: always would forecast it "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -72,7 +73,7 @@ def backtest(  # noqa: PLR0917  # typer makes each an option
     if again <= timedelta(0) or DAY % again or again % timedelta(minutes=1):
         raise InputError(f"--replan {replan} is no whole part of a day", remedy="Write 1h, 6h or 24h.")
     question = room.question(history=history, now=instant("--now", now), horizon=DAY, adopt=False)
-    past = past_of(question.history, question.instance_concurrency)
+    past = replace(past_of(question.history, question.instance_concurrency, question.company), company=question.company)
     rules = _rules(room.settings, again, unseen, instant_put=instant_put)
     chosen = judged_days(past, question.now, rules, count=days, every=every)
     report = _report(room.settings, _judged(room, past, chosen, rules, jobs=jobs, fits=room.fits(cache)))
@@ -111,25 +112,26 @@ def _judged(room: Room, past: Past, days: tuple[datetime, ...], rules: Rules, *,
 def _rules(settings: FunctionConfig, replan: timedelta, latency: timedelta, *, instant_put: bool) -> Rules:
     from planner.backtest import Rules  # noqa: PLC0415  # as above
     from planner.base import MINUTE  # noqa: PLC0415  # as above
+    from planner.policies import prices  # noqa: PLC0415  # as above
     from planner.replay import Put  # noqa: PLC0415  # as above
 
     capacity = settings.capacity
     lag = -(-capacity.evaluation_lag // MINUTE)
     return Rules(
-        lead=-(-capacity.lead // MINUTE),
+        start_up=capacity.lead,
         early=-(-(capacity.lead + capacity.evaluation_lag) // MINUTE),
         ceiling=capacity.max_instances,
         zone=settings.time_zone,
         objective=settings.objective.cold_share,
         replan=replan,
         latency=latency,
+        prices=prices(settings),
         put=None if instant_put else Put(evaluation_lag=lag),
     )
 
 
 def _report(settings: FunctionConfig, result: Backtest) -> Report:
     from planner.exports.backtest_words import Report  # noqa: PLC0415  # as above
-    from planner.policies import prices  # noqa: PLC0415  # as above
 
     estimated = (
         "The tide behind the load is not known: the reference takes the mean over fifteen minutes around each minute "
@@ -140,7 +142,6 @@ def _report(settings: FunctionConfig, result: Backtest) -> Report:
     return Report(
         function=str(settings.ref),
         backtest=result,
-        prices=prices(settings),
         dated=settings.price.dated,
         remarks=(estimated, made),
     )

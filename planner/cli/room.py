@@ -14,6 +14,7 @@ from planner.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
     from planner.base import FunctionRef
+    from planner.calendar.campaigns import Dates
     from planner.config import Config, FunctionConfig
     from planner.fc.port import FunctionCompute
     from planner.forecasters.keeping import Fits
@@ -154,6 +155,7 @@ class Room:
         if concurrency is None:
             lacked.append("no function to ask for its instance concurrency: 1 is assumed")
         return Question(
+            company=self.company(),
             now=now,
             horizon=horizon,
             history=past,
@@ -172,6 +174,13 @@ class Room:
 
         folder = folder or self.config.cache_folder
         return NO_FITS if folder is None or folder == Path(OFF) else FitFolder(folder=folder)
+
+    def company(self) -> Dates:
+        """What the company's calendar files say."""
+        from planner.config import read_calendar  # noqa: PLC0415  # as above
+        from planner.policies import dates_of  # noqa: PLC0415  # as above
+
+        return dates_of((file, read_calendar(self.config.resolve(file))) for file in self.settings.calendar.files)
 
     def present(self) -> Present:
         """Where a plan that takes something back starts from."""

@@ -51,6 +51,8 @@ def check_config(config: ConfigFile = CONFIG, json: AsJson = False) -> None:
     """Read the configuration and list every fault at once, with its line and remedy."""
     try:
         read = read_config(config)
+        for function in read.functions:
+            Room(config=read, settings=function).company()
     except ConfigError as error:
         if json:
             show_json({"path": str(config), "sound": False, "faults": list(error.faults or (error.message,))})

@@ -5,6 +5,8 @@ text -> Source (values and lines) -> merged with `defaults` -> Document (pydanti
 
 from __future__ import annotations
 
+from planner.config.calendar import CalendarConfig, EntriesConfig
+from planner.config.calendar_files import read_calendar
 from planner.config.durations import format_duration, parse_duration
 from planner.config.example import example_text
 from planner.config.load import Config, load_config
@@ -26,9 +28,11 @@ from planner.config.sections import (
 __all__ = [
     "SCHEMA_FILE",
     "AllocationConfig",
+    "CalendarConfig",
     "CapacityConfig",
     "Config",
     "DatabaseConfig",
+    "EntriesConfig",
     "FcConfig",
     "ForecastConfig",
     "FunctionConfig",
@@ -43,6 +47,7 @@ __all__ = [
     "format_duration",
     "load_config",
     "parse_duration",
+    "read_calendar",
     "schema",
     "schema_text",
 ]

@@ -34,13 +34,13 @@ _FIXED = {
 }
 
 
-def translate(error: ValidationError, source: Source) -> Iterator[Fault]:
-    """Make one fault of each error; what a function has from `defaults` is told of `defaults`."""
+def translate(error: ValidationError, source: Source, root: type[BaseModel] = Document) -> Iterator[Fault]:
+    """Make one fault of each error of `root`; what a function has from `defaults` is told of `defaults`."""
     for item in error.errors(include_url=False):
         path = tuple(item["loc"])
         if item["type"] == "too_short" and item["input"]:
             continue  # pydantic counts the items that it accepted; what is wrong with the others is told anyway
-        yield place(path, _words(item, path), source)
+        yield place(path, words(item, path, root), source)
 
 
 def place(path: Path, words: str, source: Source) -> Fault:
@@ -62,26 +62,27 @@ def _origin(path: Path, lines: Mapping[Path, int]) -> Path:
     return ("defaults", *path[2:]) if written(("defaults",)) > written(path[:2]) else path
 
 
-def _words(item: ErrorDetails, path: Path) -> str:
+def words(item: ErrorDetails, path: Path, root: type[BaseModel]) -> str:
+    """Say what is wrong with the value at `path` of a document of the model `root`, and what to write."""
     kind, value = item["type"], item["input"]
     match kind:
         case "value_error":
             return str(item["ctx"]["error"])
         case "extra_forbidden":
-            return _unknown(path)
+            return _unknown(path, root)
         case "literal_error":
-            return _choice(value, _field(path))
+            return _choice(value, _field(path, root))
         case "greater_than" | "greater_than_equal" | "less_than_equal":
-            return f"{show(value)} is out of range; write {_range(_field(path))}"
+            return f"{show(value)} is out of range; write {_range(_field(path, root))}"
         case "too_long" | "string_too_long":
-            return f"is too long; the most is {_limits(_field(path))['max_length']}"
+            return f"is too long; the most is {_limits(_field(path, root))['max_length']}"
         case _:
-            return _FIXED.get(kind) or _kind(kind, value, path)
+            return _FIXED.get(kind) or _kind(kind, value, path, root)
 
 
-def _kind(kind: str, value: object, path: Path) -> str:
+def _kind(kind: str, value: object, path: Path, root: type[BaseModel]) -> str:
     if kind in _NUMBERS:
-        wanted, remedy = _NUMBERS[kind], f"write {_range(_field(path))}"
+        wanted, remedy = _NUMBERS[kind], f"write {_range(_field(path, root))}"
     else:
         wanted, remedy = _KINDS[kind]
     if value is None:
@@ -91,8 +92,8 @@ def _kind(kind: str, value: object, path: Path) -> str:
     return f"{show(value)} is not {wanted}; {remedy}"
 
 
-def _unknown(path: Path) -> str:
-    key, here = str(path[-1]), _keys(_section(path[:-1]))
+def _unknown(path: Path, root: type[BaseModel]) -> str:
+    key, here = str(path[-1]), _keys(_section(path[:-1], root))
     if homes := [name for name, field in here.items() if key in _keys(_inner(field))]:
         return f"is not a key here; it belongs under {' or '.join(homes)}"
     if close := nearest(key, here):
@@ -121,13 +122,13 @@ def _limits(field: FieldInfo) -> dict[str, object]:
     return {name: getattr(mark, name) for mark in field.metadata for name in names if hasattr(mark, name)}
 
 
-def _field(path: Path) -> FieldInfo:
-    return _keys(_section(path[:-1]))[str(path[-1])]
+def _field(path: Path, root: type[BaseModel]) -> FieldInfo:
+    return _keys(_section(path[:-1], root))[str(path[-1])]
 
 
-def _section(path: Path) -> type[BaseModel] | None:
+def _section(path: Path, root: type[BaseModel]) -> type[BaseModel] | None:
     """Return the section at `path`; the steps into lists are passed over."""
-    section: type[BaseModel] | None = Document
+    section: type[BaseModel] | None = root
     for step in path:
         section = section if isinstance(step, int) else _inner(_keys(section)[step])
     return section

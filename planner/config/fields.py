@@ -25,7 +25,7 @@ _ALIAS = re.compile(r"^(?![Ll][Aa][Tt][Ee][Ss][Tt]$)[A-Za-z_][A-Za-z0-9_-]{0,127
 _REGION = re.compile(r"^[a-z]{2}-[a-z]+(-[a-z0-9]+)*$")
 _ENDPOINT = re.compile(r"^([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])(:[0-9]{1,5})?$")
 _CURRENCY = re.compile(r"^[A-Z]{3}$")
-_COUNTRY = re.compile(r"^[A-Z]{2}$")
+_COUNTRY = re.compile(r"^[A-Z]{2}(-[A-Z0-9]{1,5})?$")
 # Names that people expect and the time zone database lacks.
 _ZONE_ALIASES = {"asia/beijing": "Asia/Shanghai", "asia/shenzhen": "Asia/Shanghai", "cst": "Asia/Shanghai"}
 
@@ -84,11 +84,16 @@ def _check_zone(name: str) -> str:
 def _check_country(code: str) -> str:
     import holidays  # noqa: PLC0415  # slow to import, and most files name no country
 
-    known = sorted(holidays.list_supported_countries(include_aliases=False))
-    if code not in known:
-        close = nearest(code, known)
+    known = holidays.list_supported_countries(include_aliases=False)
+    country, dash, part = code.partition("-")
+    if country not in known:
+        close = nearest(country, sorted(known))
         remedy = f"did you mean {close}?" if close else "write a code of two capitals such as CN"
         raise ValueError(f"{show(code)} is not a country whose holidays are known; {remedy}")
+    if dash and part not in known[country]:
+        parts = ", ".join(known[country])
+        remedy = f"write {country} or one of its parts: {parts}" if parts else f"write {country}"
+        raise ValueError(f"{show(code)} is no part of {country} with holidays of its own; {remedy}")
     return code
 
 

@@ -85,8 +85,8 @@ class Config:
             yield f"history.file is {function.history.file}: the bundled sample is planned, not your function"
         if function.capacity.evaluation_lag < EVALUATION_LAG:
             yield "capacity.evaluation_lag is shorter than the 120s that FC may take: steps may be late"
-        if function.forecast.country and function.forecast.forecaster != "prophet":
-            yield f"forecast.country acts in prophet only, and forecast.forecaster is {function.forecast.forecaster}"
+        if function.calendar.country is None and function.calendar.rules != "auto":
+            yield f"calendar.rules is {function.calendar.rules}, but calendar.country is null: no holiday is known"
         if function.capacity.min_instances == 0 and function.guardrails.enabled:
             yield ("capacity.min_instances is 0, but FC keeps 1 instance where a guard or the fallback acts")
 

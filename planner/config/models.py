@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from planner.base import FunctionRef
+from planner.config.calendar import CalendarConfig
 from planner.config.database import check_url
 from planner.config.fields import Endpoint, Name, Qualifier, Region, Zone
 from planner.config.sections import (
@@ -90,6 +91,7 @@ class FunctionDefaults(Section):
     ] = None
     objective: ObjectiveConfig = ObjectiveConfig()
     forecast: ForecastConfig = ForecastConfig()
+    calendar: CalendarConfig = CalendarConfig()
     capacity: CapacityConfig = CapacityConfig()
     guardrails: GuardrailsConfig = GuardrailsConfig()
     always_allocate: AllocationConfig = AllocationConfig()

@@ -16,7 +16,6 @@ from planner.base import OWNER
 from planner.config.fields import (
     SAMPLE,
     Allocation,
-    Country,
     Currency,
     Day,
     Duration,
@@ -94,9 +93,6 @@ class ForecastConfig(Section):
         Literal["auto", "prophet", "seasonal", "lastweek", "recent", "mean"],
         Field(description="auto: whichever did best on the function's own past"),
     ] = "auto"
-    country: Annotated[
-        Country | None, Field(description="Country of the public holidays, such as CN; acts in prophet only")
-    ] = None
     backtest_days: Annotated[int, Field(ge=1, le=90, description="Days of the past on which forecasters compete")] = 14
     seed: Annotated[int, Field(ge=0, le=2**32 - 1, description="Of every random draw")] = 7
 
@@ -112,6 +108,11 @@ class CapacityConfig(Section):
     evaluation_lag: Annotated[
         Duration, AfterValidator(between("0s", "120s")), Field(description="FC acts on a due policy within this time")
     ] = EVALUATION_LAG
+    wake: Annotated[
+        Duration,
+        AfterValidator(between("0s", "1m")),
+        Field(description="A hibernating instance serves after this; stated in the plan, chosen by nobody but you"),
+    ] = timedelta(seconds=1)
     min_instances: Annotated[int, Field(ge=0, le=MAX_TARGET, description="Instances, never fewer")] = 1
     max_instances: Annotated[
         int, Field(ge=1, le=MAX_TARGET, validate_default=True, description="Instances, never more")
@@ -228,3 +229,6 @@ class PriceConfig(Section):
     vcpu: Annotated[Factor, Field(description="vCPUs of an instance")] = 8
     memory_gb: Annotated[Factor, Field(description="Memory of an instance, GB")] = 32
     dated: Annotated[Day, Field(description="Day of the price page")] = date(2025, 12, 13)
+    source: Annotated[str, Field(min_length=1, max_length=500, description="Where the prices stand, for people")] = (
+        "help.aliyun.com, Function Compute, pay as you go"
+    )

@@ -50,8 +50,8 @@ def dotted(path: Path) -> str:
     return text.removeprefix(".")
 
 
-def parse(text: str) -> Source | Fault:
-    """Read one YAML document, or return the fault that makes it unreadable."""
+def parse(text: str, *, begin: str = "version: 1") -> Source | Fault:
+    """Read one YAML document, or return the fault that makes it unreadable; `begin` is what it should begin with."""
     try:
         loader = _Loader(text)
         root = loader.get_single_node()
@@ -68,9 +68,9 @@ def parse(text: str) -> Source | Fault:
     except RecursionError:
         return Fault(line=1, words="is nested too deeply to be a configuration; a section holds plain keys")
     if data is None:
-        return Fault(line=1, words="is empty; `planner init` writes a commented example")
+        return Fault(line=1, words=f"is empty; begin with {begin} (`planner init` writes an example)")
     if not isinstance(data, dict):
-        return Fault(line=1, words=f"is {show(data)}, not keys and values; begin with version: 1")
+        return Fault(line=1, words=f"is {show(data)}, not keys and values; begin with {begin}")
     source.data = data
     return source
 

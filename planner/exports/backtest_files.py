@@ -61,7 +61,7 @@ def table(report: Report) -> str:
     writer.writerow(COLUMNS)
     for score in report.backtest.scores:
         for day in score.days:
-            writer.writerow(_day_row(report, score, day))
+            writer.writerow(_day_row(score, day))
     return text.getvalue()
 
 
@@ -74,7 +74,7 @@ def data(report: Report) -> dict[str, object]:
         "objective": backtest.rules.objective,
         "days": [iso(day.start) for day in backtest.scores[0].days],
         "replan_hours": backtest.rules.replan.total_seconds() / 3600,
-        "currency": report.prices.currency,
+        "currency": report.currency,
         "prices_of": report.dated.isoformat(),
         "month_days": MONTH,
         "policies": [_policy(report, score) for score in backtest.scores],
@@ -106,7 +106,7 @@ def _policy(report: Report, score: Score) -> dict[str, object]:
     }
 
 
-def _day_row(report: Report, score: Score, day: Day) -> tuple[object, ...]:
+def _day_row(score: Score, day: Day) -> tuple[object, ...]:
     return (
         score.name,
         iso(day.start),
@@ -114,5 +114,6 @@ def _day_row(report: Report, score: Score, day: Day) -> tuple[object, ...]:
         round(day.provisioned / 60, 2),
         round(day.ideal / 60, 2),
         day.changes,
-        *(round(day.bill(report.prices, hibernating=hibernating), 2) for hibernating in (False, True)),
+        round(day.always_allocated, 2),
+        round(day.hibernating, 2),
     )

@@ -81,7 +81,7 @@ def draw_bills(axes: Axes, report: Report) -> None:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda money, _: f"{money:,.0f}"))
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel("pale: always allocated, strong: hibernating while idle", labelpad=4)
-    _title(axes, f"Bill of {MONTH} days, {report.prices.currency}")
+    _title(axes, f"Bill of {MONTH} days, {report.currency}")
     _tidy(axes)
 
 

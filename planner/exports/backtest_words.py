@@ -9,7 +9,6 @@ from datetime import date, timedelta
 
 from planner.backtest import OURS, Backtest, Score
 from planner.baselines import STATIC, VENDOR
-from planner.billing import Prices
 from planner.exports import words
 from planner.regret import LEAST_SHARE
 
@@ -32,13 +31,17 @@ class Report:
 
     function: str
     backtest: Backtest
-    prices: Prices
     dated: date
     remarks: tuple[str, ...] = ()
 
     def monthly(self, score: Score, *, hibernating: bool) -> float:
         """What a policy would have cost in a month like the judged days."""
-        return score.bill(self.prices, hibernating=hibernating) / len(score.days) * MONTH
+        return score.total("hibernating" if hibernating else "always_allocated") / len(score.days) * MONTH
+
+    @property
+    def currency(self) -> str:
+        """Of every bill."""
+        return self.backtest.rules.prices.currency
 
 
 def headline(report: Report) -> str:
@@ -69,7 +72,7 @@ def savings(report: Report) -> tuple[str, ...]:
 
 def heads(report: Report) -> tuple[str, ...]:
     """The heads of the table."""
-    return ("policy", "cold", "hours", "regret", "moves", report.prices.currency, "asleep")
+    return ("policy", "cold", "hours", "regret", "moves", report.currency, "asleep")
 
 
 def rows(report: Report) -> Iterator[tuple[str, ...]]:
@@ -103,7 +106,7 @@ def grounds(report: Report) -> str:
         (
             f"planned anew each {every:g} h",
             f"the last {rules.latency / timedelta(minutes=1):g} min unknown",
-            f"warm after {rules.lead} min",
+            f"warm after {words.span(rules.start_up)}",
             put,
             f"times in {rules.zone}",
         )
@@ -117,6 +120,6 @@ def share(cold: float) -> str:
 
 def _difference(report: Report, ours: Score, rival: Score, *, hibernating: bool) -> str:
     mine, theirs = (report.monthly(score, hibernating=hibernating) for score in (ours, rival))
-    amount = words.money(abs(theirs - mine), report.prices.currency)
+    amount = words.money(abs(theirs - mine), report.currency)
     part = f" ({100 * abs(theirs - mine) / theirs:.0f} %)" if theirs > 0 else ""
     return f"{amount} {'saved' if mine <= theirs else 'more'}{part}"

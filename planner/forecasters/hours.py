@@ -36,7 +36,8 @@ NO_HOURS = Hours(targets=np.empty((1, 0), dtype=np.int64), known=np.zeros(1, dty
 def hourly(peaks: Peaks, hours: Hours, days: int, pool: int) -> tuple[Floats, list[Floats]]:
     """Means at each level: from now (slots, levels), and for past days, newest first, (hours, slots, levels).
 
-    Each from the errors of the `pool` days before it, as far as they were seen when its day began. Empty where less than a day was known: profiles need one.
+    Each from the errors of the `pool` days before it, as far as they were seen when its day began. Empty where less
+    than a day was known: profiles need one.
     """
     able = hours.known >= peaks.per_day
     per_hour = hours.targets.shape[1] // REACH

@@ -8,8 +8,8 @@ import numpy as np
 
 from planner.forecasters.base import Centre, Outlook, Peaks
 
-LAGS = (7, 14, 21, 28, *(days for days in range(1, 21) if days % 7))
-"""Days back, in the order in which they are tried."""
+LAGS = (*((days, True) for days in range(1, 29)), *((days, False) for days in range(1, 21)))
+"""Days back, in the order in which they are tried, and whether they must have the weekday of the day wanted."""
 
 
 class LastWeek:
@@ -25,9 +25,11 @@ class LastWeek:
 
 def _centre(peaks: Peaks, outlook: Outlook) -> Centre:
     roots = np.full(outlook.targets.size, np.nan)
-    for days in LAGS:
+    weekday = peaks.weekday(outlook.targets)
+    for days, alike in LAGS:
         at = outlook.targets - days * peaks.per_day
-        roots = np.where(np.isnan(roots), np.sqrt(peaks.at(np.where(at < outlook.known, at, -1))), roots)
+        held = (at < outlook.known) & ((peaks.weekday(at) == weekday) | (not alike))
+        roots = np.where(np.isnan(roots), np.sqrt(peaks.at(np.where(held, at, -1))), roots)
     past = np.sqrt(peaks.values[: outlook.known])
     rest = float(np.nanmean(past)) if np.isfinite(past).any() else 0.0
     roots = np.where(np.isnan(roots), rest, roots)

@@ -6,7 +6,7 @@ import logging
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -154,7 +154,10 @@ def _fit(peaks: Peaks, slots: Ints) -> Prophet:
 
 def _sample(model: Prophet, peaks: Peaks, seen: Ints, told: Ints) -> Floats:
     """Roots of the slots `told` at the quantiles 0.1, 0.5 and 0.9, shape (3, slots)."""
-    samples = model.predictive_samples(_frame(peaks, told))["yhat"]
+    frame = _frame(peaks, told)
+    samples = np.empty((told.size, SAMPLES))
+    # Prophet answers in the order of time, which relabelled days leave.
+    samples[np.argsort(frame["ds"].to_numpy(), kind="stable")] = model.predictive_samples(frame)["yhat"]
     most = LARGEST_LEAP * float(np.nanmax(peaks.values[seen]))
     roots: Floats = np.sqrt(np.expm1(np.clip(samples, 0, np.log1p(most))))
     return np.asarray(np.quantile(roots, (0.1, 0.5, 0.9), axis=1))
@@ -174,10 +177,15 @@ def _centre(peaks: Peaks, outlook: Outlook, roots: Floats, begin: int) -> Centre
 
 
 def _frame(peaks: Peaks, slots: Ints) -> pd.DataFrame:
-    """Lay out what Prophet calls a frame: wall-clock times and day classes."""
+    """Lay out what Prophet calls a frame: wall-clock times and day classes.
+
+    Its weekly term goes by the time, so a relabelled day stands at the nearest day of the weekday that it is taken for.
+    """
     seconds = 86_400 // peaks.per_day
-    weekend = peaks.weekday(slots) >= SATURDAY
-    times = pd.to_datetime((slots + peaks.first) * seconds, unit="s")
+    weekday = peaks.weekday(slots)
+    weekend = weekday >= SATURDAY
+    moved = (weekday - replace(peaks, relabelled=()).weekday(slots) + 3) % 7 - 3
+    times = pd.to_datetime((slots + peaks.first + moved * peaks.per_day) * seconds, unit="s")
     return pd.DataFrame({"ds": times, "weekend": weekend, "weekday": ~weekend})
 
 

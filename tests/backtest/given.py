@@ -10,13 +10,16 @@ import numpy as np
 import pandas as pd
 
 from planner.backtest import Past, Rules, past_of
+from planner.base import MINUTE
 from planner.baselines import DAY, Known
+from planner.billing import Prices
 from planner.config import FunctionConfig, load_config
 from planner.history import History, Statistic
 
 ROOT = Path(__file__).parents[2]
-NOW = datetime(2026, 11, 23, tzinfo=UTC)
+NOW = datetime(2026, 3, 23, tzinfo=UTC)
 LEAD = 4
+PRICES = Prices(currency="CNY", unit=0.5, active=2.0, idle=0.5)
 
 
 def tide(days: int, *, top: float = 20.0) -> np.ndarray:
@@ -40,7 +43,14 @@ def past(days: int = 5, *, each: int = 1) -> Past:
 
 
 def rules(**changes) -> Rules:
-    usual = {"lead": 2, "early": LEAD, "ceiling": 1000, "zone": "UTC", "objective": 0.001}
+    usual = {
+        "start_up": 2 * MINUTE,
+        "early": LEAD,
+        "ceiling": 1000,
+        "zone": "UTC",
+        "objective": 0.001,
+        "prices": PRICES,
+    }
     return Rules(**(usual | changes))
 
 

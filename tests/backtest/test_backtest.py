@@ -20,14 +20,14 @@ from planner.backtest import (
 )
 from planner.base import MINUTE
 from planner.baselines import BASELINES, STATIC, VENDOR
-from planner.billing import Prices
+from planner.calendar.campaigns import Campaign, Dates
 from planner.errors import HistoryError
 from planner.provision import ProvisionConfig
+from planner.reading import least_values
 from planner.replay import Put
 from tests.backtest.given import NOW, history, past, rules, settings, tide
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
-PRICES = Prices(currency="CNY", unit=0.5, active=2.0, idle=0.5)
 
 
 def always(count: int, days: tuple[datetime, ...], **changes) -> dict[datetime, ProvisionConfig]:
@@ -111,15 +111,20 @@ class TestTheScore:
         assert score.hours_ratio == pytest.approx(24 * 60 * 10 / np.ceil(load).sum())
         assert score.changes == 0
 
-    def test_the_bill_has_busy_and_cold_instances_at_the_active_price(self) -> None:
+    def test_the_bill_of_a_day_without_cold_starts_is_that_of_its_busy_and_idle_minutes(self) -> None:
         days = (NOW - DAY,)
-        (day,) = judge({"ten": always(10, days)}, past(), days, rules(carry=False)).score("ten").days
-        busy, cold = day.offered - day.cold, day.cold
+        (day,) = judge({"x": always(20, days)}, past(), days, rules(carry=False)).score("x").days
 
-        assert day.bill(PRICES, hibernating=False) == pytest.approx(60 * 0.5 * 2.0 * (day.provisioned + cold))
-        assert day.bill(PRICES, hibernating=True) == pytest.approx(
-            60 * 0.5 * (2.0 * (busy + cold) + 0.5 * (day.provisioned - busy))
-        )
+        assert (day.cold, day.provisioned) == (0, 20 * 24 * 60)
+        assert day.always_allocated == pytest.approx(60 * 0.5 * 2.0 * day.provisioned)
+        assert day.hibernating == pytest.approx(60 * 0.5 * (2.0 * day.offered + 0.5 * (day.provisioned - day.offered)))
+
+    def test_what_was_cold_is_billed_as_on_demand(self) -> None:
+        days = (NOW - DAY,)
+        (day,) = judge({"x": always(0, days)}, past(), days, rules(carry=False)).score("x").days
+
+        assert day.cold == day.offered
+        assert day.always_allocated == day.hibernating >= 60 * 0.5 * 2.0 * day.offered
 
     def test_a_broken_promise_has_an_infinite_regret_and_a_kept_one_a_number(self) -> None:
         days = (NOW - DAY,)
@@ -128,6 +133,13 @@ class TestTheScore:
 
         assert np.isinf(result.score("one").regret)
         assert 1 < result.score("twenty").regret < 3
+
+    def test_days_without_a_request_cannot_be_compared(self) -> None:
+        silent = past_of(history(np.zeros(5 * 288)), 1)
+        days = (NOW - DAY,)
+
+        with pytest.raises(HistoryError, match="no request came"):
+            judge({"x": always(1, days)}, silent, days, rules())
 
     def test_policies_keep_their_order_and_days_their_dates(self) -> None:
         days = (NOW - 2 * DAY, NOW - DAY)
@@ -149,8 +161,8 @@ class TestWhatIsCarriedOn:
 
     def test_instances_asked_for_at_midnight_come_after_the_lead(self) -> None:
         # The load is nothing at midnight; a lead of twelve hours leaves the whole noon cold.
-        _, carried = self.after(0, 20, lead=720)
-        _, fresh = self.after(0, 20, lead=720, carry=False)
+        _, carried = self.after(0, 20, start_up=12 * HOUR)
+        _, fresh = self.after(0, 20, start_up=12 * HOUR, carry=False)
 
         assert carried > 1000
         assert fresh == 0
@@ -158,7 +170,7 @@ class TestWhatIsCarriedOn:
     def test_a_day_apart_begins_afresh(self) -> None:
         days = (NOW - 3 * DAY, NOW - DAY)
         documents = always(0, days[:1]) | always(20, days[1:])
-        result = judge({"x": documents}, past(), days, rules(lead=720))
+        result = judge({"x": documents}, past(), days, rules(start_up=12 * HOUR))
 
         assert result.score("x").days[1].cold == 0
 
@@ -204,6 +216,16 @@ class TestOurPlans:
 
         assert result.score(OURS).cold_share < 0.01
         assert result.score(OURS).days[0].offered == result.score(STATIC).days[0].offered
+
+    def test_they_know_the_campaigns_of_the_company(self) -> None:
+        days = (NOW - DAY,)
+        sale = Campaign(start=days[0] + 2 * HOUR, end=days[0] + 4 * HOUR, name="sale", source="own.yaml", at_least=50.0)
+        told = replace(past(), company=Dates(campaigns=(sale,)))
+
+        (usual,), (raised,) = (our_documents(settings(), one, days, rules()).values() for one in (past(), told))
+
+        at = slice(2 * 60, 4 * 60)
+        assert least_values(usual, days[0], 1440)[at].max() < 50 <= least_values(raised, days[0], 1440)[at].min()
 
     def test_several_workers_give_the_same_documents(self) -> None:
         days = (NOW - DAY,)

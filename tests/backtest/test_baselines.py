@@ -19,7 +19,7 @@ from planner.reading import least_values, schedule_values
 from tests.backtest.given import LEAD, NOW, known, tide
 
 every_baseline = pytest.mark.parametrize("name", BASELINES)
-STEPS = ["last week's hours + 10 %", "P99 of 4 weeks", "like AHPA", "like AWS predictive scaling", "Holt-Winters"]
+STEPS = ["last week's hours + 10 %", "P99 of 4 weeks", "like AHPA", "like AWS predictive", "Holt-Winters"]
 QUICK = [name for name in BASELINES if name != "Holt-Winters"]
 
 
@@ -128,7 +128,7 @@ def test_predictive_scaling_moves_with_the_level_of_the_last_day() -> None:
     risen = usual.copy()
     risen[-DAY:] *= 1.5
 
-    plain, moved = (scheduled(BASELINES["like AWS predictive scaling"](known(m))).sum() for m in (usual, risen))
+    plain, moved = (scheduled(BASELINES["like AWS predictive"](known(m))).sum() for m in (usual, risen))
 
     assert moved > 1.3 * plain
 

@@ -10,8 +10,8 @@ CHAIN = (
 )
 DATABASE = "remove it; the database's password comes from environment PLANNER_DATABASE_URL or ~/.pgpass"
 FUNCTION_KEYS = (
-    "qualifier, time_zone, history, instance_concurrency, objective, forecast, capacity, guardrails, always_allocate, "
-    "safety, plan, price"
+    "qualifier, time_zone, history, instance_concurrency, objective, forecast, calendar, capacity, guardrails, "
+    "always_allocate, safety, plan, price"
 )
 
 SECTIONS = {
@@ -171,12 +171,12 @@ KEYS = {
         "forecast.forecaster: 'propet' is no choice; did you mean prophet?",
     ),
     "a country in small letters": (
-        "forecast: {country: cn}",
-        "forecast.country: 'cn' is not a country whose holidays are known; did you mean CN?",
+        "calendar: {country: cn}",
+        "calendar.country: 'cn' is not a country whose holidays are known; did you mean CN?",
     ),
     "an unknown country": (
-        "forecast: {country: X1}",
-        "forecast.country: 'X1' is not a country whose holidays are known; write a code of two capitals such as CN",
+        "calendar: {country: X1}",
+        "calendar.country: 'X1' is not a country whose holidays are known; write a code of two capitals such as CN",
     ),
     "a negative seed": ("forecast: {seed: -1}", "forecast.seed: -1 is out of range; write 0 to 4294967295"),
     "no days to compete on": (
@@ -310,8 +310,8 @@ WHOLE = {
     "a version in quotes": ("version: '1'", "1: version: '1' is not a version that this planner reads; write 1"),
     "no functions": ("version: 1", "1: functions: is missing; add it"),
     "an empty list": ("version: 1\nfunctions: []", "2: functions: is empty; write at least one"),
-    "an empty file": ("", "1: is empty; `planner init` writes a commented example"),
-    "nothing but comments": ("# later\n", "1: is empty; `planner init` writes a commented example"),
+    "an empty file": ("", "1: is empty; begin with version: 1 (`planner init` writes an example)"),
+    "nothing but comments": ("# later\n", "1: is empty; begin with version: 1 (`planner init` writes an example)"),
     "a list": ("- a\n- b", "1: is a list, not keys and values; begin with version: 1"),
     "a text": ("hello", "1: is 'hello', not keys and values; begin with version: 1"),
     "a function that is a text": (

@@ -69,7 +69,7 @@ def test_allocation_is_kept_or_set(load: Load, text: str, value: object) -> None
 
 
 def test_norway_is_a_country(load: Load) -> None:
-    assert load(f"{MINIMAL}  forecast: {{country: NO}}").function().forecast.country == "NO"
+    assert load(f"{MINIMAL}  calendar: {{country: NO}}").function().calendar.country == "NO"
 
 
 def test_a_tracker_has_a_metric_and_instants(load: Load) -> None:
@@ -198,8 +198,8 @@ def test_what_is_allowed_but_worth_knowing_is_noted(load: Load) -> None:
     ("keys", "note"),
     [
         (
-            "forecast: {country: CN, forecaster: seasonal}",
-            "forecast.country acts in prophet only, and forecast.forecaster is seasonal",
+            "calendar: {rules: always}",
+            "calendar.rules is always, but calendar.country is null: no holiday is known",
         ),
         (
             "capacity: {min_instances: 0}",
@@ -209,7 +209,7 @@ def test_what_is_allowed_but_worth_knowing_is_noted(load: Load) -> None:
             "history: {file: 'sample:text-moderation'}",
             "history.file is sample:text-moderation: the bundled sample is planned, not your function",
         ),
-        ("forecast: {country: CN, forecaster: prophet}", None),
+        ("calendar: {rules: always, country: CN}", None),
         ("capacity: {min_instances: 0}, guardrails: {enabled: false}", None),
         ("history: {source: database, file: 'sample:text-moderation'}", None),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
@@ -49,6 +50,12 @@ def keys(node: Json, definitions: dict[str, Json]) -> Iterator[str]:
         yield from (f"{key}.{deeper}" for deeper in keys(child, definitions))
 
 
+def uncommented(text: str) -> str:
+    """The example with its commented list items in force."""
+    text = re.sub(r"\b(trackers|campaigns|ignore|days): \[\]", r"\1:", text)
+    return text.replace("      # - ", "      - ").replace("      #   ", "        ")
+
+
 def test_the_schema_file_is_up_to_date() -> None:
     remedy = "run: python -c 'from planner.config import *; SCHEMA_FILE.write_text(schema_text())'"
     assert SCHEMA_FILE.read_text(encoding="utf-8") == schema_text(), remedy
@@ -81,9 +88,7 @@ def test_the_example_holds_the_defaults() -> None:
 
 def test_the_example_writes_every_key() -> None:
     text = (FOLDER / "example.yaml").read_text(encoding="utf-8")
-    source = parse(
-        text.replace("trackers: []", "trackers:").replace("# - name:", "- name:").replace("      #   ", "        ")
-    )
+    source = parse(uncommented(text))
     assert isinstance(source, Source)
     written = {".".join(step for step in path if isinstance(step, str)) for path in source.lines}
     body = schema()
@@ -91,14 +96,14 @@ def test_the_example_writes_every_key() -> None:
     assert {key for key in known if not key.startswith("defaults.")} == written - {""}
 
 
-def test_the_commented_tracker_of_the_example_is_sound(tmp_path: Path) -> None:
+def test_the_commented_lists_of_the_example_are_sound(tmp_path: Path) -> None:
     text = (FOLDER / "example.yaml").read_text(encoding="utf-8")
     file = tmp_path / "config.yaml"
-    file.write_text(
-        text.replace("trackers: []", "trackers:").replace("# - name:", "- name:").replace("      #   ", "        ")
-    )
-    (tracker,) = load_config(file, environ={}).function().guardrails.trackers
-    assert tracker.name == "gpu-memory"
+    file.write_text(uncommented(text))
+    function = load_config(file, environ={}).function()
+    assert [tracker.name for tracker in function.guardrails.trackers] == ["gpu-memory"]
+    assert [campaign.name for campaign in function.calendar.campaigns] == ["singles day", "double twelve"]
+    assert [len(function.calendar.ignore), len(function.calendar.days)] == [1, 1]
 
 
 def test_a_new_file_names_the_installed_schema() -> None:

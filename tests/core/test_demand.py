@@ -1,14 +1,15 @@
-"""Forecast to whole instances."""
+"""Forecast to what each number of instances leaves cold."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from planner.arrivals import cold
 from planner.base import MINUTE
-from planner.demand import Sizing, demand
+from planner.demand import SIZES, Demand, Sizing, demand, numbers
 from planner.forecast import Forecast
 from tests.builders import NOON
 
@@ -51,19 +52,98 @@ def test_bounds_hold_and_more_load_never_needs_fewer(
     assert ((served >= np.array(loads) - 1e-6 * concurrency) | (less == floor + room)).all()
 
 
-def test_a_demand_sizes_the_quantile_that_was_asked_for() -> None:
-    made = demand(a_forecast(8, 12), risk_level=0.95, sizing=a_sizing(floor=1))
-    assert (made.start, made.slot, made.instances, made.risk_level) == (NOON, 15 * MINUTE, (4, 6), 0.95)
-    assert demand(a_forecast(8, 12), risk_level=0.05, sizing=a_sizing(floor=1)).instances == (1, 2)
+def weighed(forecast: Forecast, worth: float, *, errors: bool = False, sizing: Sizing | None = None) -> Demand:
+    return demand(forecast, sizing=sizing or a_sizing(), worth=worth, errors=errors)
 
 
-@given(st.lists(st.floats(0, 500), min_size=1, max_size=8), st.floats(0.05, 0.95), st.floats(0.05, 0.95))
-def test_less_risk_never_needs_fewer_instances(medians: list[float], one: float, other: float) -> None:
+def busy(made: Demand, slot: int, place: int) -> float:
+    """How busy the instances above the size before are, a share of their concurrency."""
+    more = int(made.sizes[place] - made.sizes[place - 1])
+    served = made.cold[slot, place - 1] - made.cold[slot, place]
+    return float(served / (more * made.instance_concurrency))
+
+
+@given(
+    medians=st.lists(st.floats(0, 300), min_size=1, max_size=6),
+    worth=st.floats(0.0003, 0.9),
+    errors=st.booleans(),
+    concurrency=st.integers(1, 20),
+)
+@settings(max_examples=100)
+def test_the_last_instance_is_worth_its_minute_and_the_next_one_would_not_be(
+    medians: list[float], worth: float, errors: bool, concurrency: int
+) -> None:
+    """The newsvendor's number, slot by slot."""
+    made = weighed(a_forecast(*medians), worth, errors=errors, sizing=a_sizing(concurrency, ceiling=1000))
+    for slot, instances in enumerate(made.instances):
+        place = int(np.searchsorted(made.sizes, instances))
+        assert place == 0 or busy(made, slot, place) >= worth * (1 - 1e-6)
+        assert place == len(made.sizes) - 1 or busy(made, slot, place + 1) <= worth * (1 + 1e-6)
+
+
+@given(
+    medians=st.lists(st.floats(0, 500), min_size=1, max_size=8),
+    one=st.floats(0.0003, 0.9),
+    other=st.floats(0.0003, 0.9),
+)
+@settings(max_examples=60)
+def test_instances_that_may_idle_more_are_never_fewer(medians: list[float], one: float, other: float) -> None:
     low, high = sorted((one, other))
     forecast = a_forecast(*medians)
-    less = demand(forecast, risk_level=low, sizing=a_sizing()).instances
-    more = demand(forecast, risk_level=high, sizing=a_sizing()).instances
-    assert all(a <= b for a, b in zip(less, more, strict=True))
+    assert (weighed(forecast, low).instances >= weighed(forecast, high).instances).all()
+
+
+def test_without_errors_only_arrivals_vary_around_the_median() -> None:
+    forecast = a_forecast(8, 12)
+    alone, spread = (weighed(forecast, 0.1, errors=errors) for errors in (False, True))
+    np.testing.assert_allclose(alone.cold, cold(np.array([[8.0], [12.0]]), 4.0 * alone.sizes))
+    assert (spread.cold[:, 2:6] > alone.cold[:, 2:6]).all()
+
+
+def test_worth_and_errors_may_differ_by_slot() -> None:
+    forecast = a_forecast(40, 40, 40)
+    sizing = a_sizing()
+    made = demand(forecast, sizing=sizing, worth=np.array([0.2, 0.2, 0.001]), errors=np.array([False, True, True]))
+    alike = [
+        int(demand(forecast, sizing=sizing, worth=worth, errors=errors).instances[0])
+        for worth, errors in ((0.2, False), (0.2, True), (0.001, True))
+    ]
+    assert made.instances.tolist() == alike
+    assert len(set(alike)) == 3
+
+
+@given(highest=st.floats(0, 1e5), floor=st.integers(0, 3000), room=st.integers(0, 10_000), at_once=st.integers(1, 9))
+def test_sizes_reach_from_the_floor_to_what_may_be_wanted_and_are_never_too_many(
+    highest: float, floor: int, room: int, at_once: int
+) -> None:
+    sizing = a_sizing(at_once, floor, floor + room)
+    sizes = numbers(np.array([[highest / 2, highest]]), sizing)
+    assert sizes[0] == floor
+    wanted = (highest + 6 * np.sqrt(highest)) / at_once
+    assert sizes[-1] >= min(wanted, floor + room)
+    assert sizes[-1] <= floor + room
+    assert len(sizes) <= SIZES
+    assert (np.diff(sizes) > 0).all()
+    assert sizes[-1] - sizes[0] >= SIZES or (np.diff(sizes) == 1).all()
+
+
+def test_a_large_service_is_weighed_in_steps_of_several_instances_its_ceiling_among_them() -> None:
+    sizes = numbers(np.array([[1e6]]), a_sizing(1, floor=10, ceiling=9_999))
+    assert (int(sizes[0]), int(sizes[-1])) == (10, 9_999)
+    assert set(np.diff(sizes)[:-1]) == {26}
+
+
+@pytest.mark.parametrize("median", [0, 8, 4000])
+def test_floor_and_ceiling_are_kept_whatever_comes(median: float) -> None:
+    made = weighed(a_forecast(median, median), 0.01, sizing=a_sizing(floor=3, ceiling=20))
+    assert set(made.instances) <= set(range(3, 21))
+
+
+def test_a_demand_until_a_time_holds_the_slots_that_begin_before_it() -> None:
+    made = weighed(a_forecast(1, 2, 3, 4), 0.1)
+    lengths = [len(made.until(NOON + minutes * MINUTE).cold) for minutes in (0, 1, 15, 16, 60, 300)]
+    assert lengths == [1, 1, 1, 2, 4, 4]
+    assert len(made.until(NOON + 16 * MINUTE).worth) == 2
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import given
 
 from planner.base import MINUTE
 from planner.decision import Policies
-from planner.evidence import SHOWN_LEVELS, collect_evidence, notes, reasons
+from planner.evidence import SHOWN_LEVELS, collect_evidence, notes, reasons, waking
 from planner.forecast import LEVELS, Champion, Forecast, Score
 from planner.guard import NO_GUARD, GuardWindow
 from planner.history import History, Repair, RepairKind, Statistic
@@ -134,3 +134,11 @@ def test_a_default_beside_policies_of_ours_is_our_own_and_not_what_comes_back() 
 
 def test_a_default_that_stays_is_no_news() -> None:
     assert notes(ProvisionConfig(default_target=2), ProvisionConfig(default_target=2), ()) == ()
+
+
+def test_hibernation_is_told_with_its_wake_time_and_only_then() -> None:
+    awake = ProvisionConfig()
+    assert waking(awake, timedelta(seconds=1)) == ()
+    for asleep in (replace(awake, always_allocate_gpu=False), replace(awake, always_allocate_cpu=False)):
+        [told] = waking(asleep, timedelta(seconds=2.5))
+        assert told.endswith("waits up to 2.5 s more")

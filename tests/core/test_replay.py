@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +14,7 @@ from hypothesis import strategies as st
 
 from planner.provision import MetricType, ProvisionConfig, TrackingPolicy
 from planner.reading import NONE
-from planner.replay import Replay, Tracker, replay_document, simulate
+from planner.replay import Put, Replay, State, Tracker, replay_document, simulate
 from tests.builders import NOON
 
 Figures = list[float]
@@ -109,3 +114,86 @@ def test_many_cases_side_by_side_are_the_same_as_one_by_one(load: Figures, lead:
         alone = simulate(schedule, [a_tracker()], loads[case : case + 1], lead=lead, keep_target=True)
         assert alone.cold[0] == both.cold[case]
         assert alone.target[0].tolist() == both.target[case].tolist()
+
+
+@given(
+    load=st.lists(st.integers(0, 20), min_size=40, max_size=40),
+    lead=st.integers(0, 3),
+    cut=st.integers(1, 39),
+    lag=st.one_of(st.none(), st.integers(0, 2)),
+)
+def test_a_replay_cut_in_two_is_the_whole(load: Figures, lead: int, cut: int, lag: int | None) -> None:
+    schedule, loads = np.array([[2] * 20 + [5] * 10 + [1] * 10]), np.array([load], dtype=float)
+    put = None if lag is None else Put(evaluation_lag=min(lag, cut))
+    whole = simulate(schedule, [a_tracker()], loads, lead=lead, put=put, default=1, keep_target=True)
+    first = simulate(schedule[:, :cut], [a_tracker()], loads[:, :cut], lead=lead, put=put, default=1, keep_target=True)
+    rest = simulate(schedule[:, cut:], [a_tracker()], loads[:, cut:], lead=lead, begin=first.end, keep_target=True)
+    assert [*first.target[0], *rest.target[0]] == whole.target[0].tolist()
+    for name in ("offered", "cold", "provisioned", "busy", "spilled", "starts", "changes", "cold_minutes"):
+        assert getattr(first, name)[0] + getattr(rest, name)[0] == pytest.approx(getattr(whole, name)[0])
+    assert rest.end.warm.tolist() == whole.end.warm.tolist()
+
+
+def test_a_put_destroys_what_is_above_the_default_until_the_policies_are_evaluated() -> None:
+    """Worked: 6 warm, default 2, evaluated a minute later; what was destroyed is warm again after the lead of 2."""
+    found = simulate(
+        np.array([[6] * 5]), [], np.full((1, 5), 6.0), default=2, lead=2, put=Put(evaluation_lag=1), keep_target=True
+    )
+    assert found.target[0].tolist() == [2, 6, 6, 6, 6]
+    assert (found.cold[0], found.cold_minutes[0], found.changes[0]) == (3 * 4, 3, 2)
+    assert (found.spilled[0], found.starts[0]) == (12, 4)
+
+
+def test_a_put_that_is_evaluated_in_its_minute_still_costs_the_start_up() -> None:
+    found = simulate(np.array([[6] * 4]), [], np.full((1, 4), 6.0), default=2, lead=2, put=Put(), keep_target=True)
+    assert found.target[0].tolist() == [6] * 4
+    assert found.cold[0] == 2 * 4
+
+
+def test_without_a_put_nothing_is_destroyed() -> None:
+    assert simulate(np.array([[6] * 4]), [], np.full((1, 4), 6.0), default=2, lead=2).cold[0] == 0
+
+
+def test_the_next_document_begins_with_what_is_warm_and_what_is_coming() -> None:
+    first = simulate(np.array([[1, 4]]), [], np.zeros((1, 2)), lead=3)
+    assert (first.end.warm.tolist(), first.end.coming.sum()) == ([1], 3)
+    then = simulate(np.array([[4] * 3]), [], np.full((1, 3), 4.0), lead=3, begin=first.end)
+    assert (then.cold[0], then.cold_minutes[0]) == (2 * 3, 2)
+
+
+def test_one_state_begins_every_case() -> None:
+    begin = State(warm=np.array([3]))
+    found = simulate(np.array([[5], [2]]), [], np.full((1, 2), 3.0), lead=9, begin=begin)
+    assert found.end.warm.tolist() == [3, 2]
+
+
+def test_a_tracker_whose_window_changes_counts_anew() -> None:
+    def targets(*windows: int) -> list[int]:
+        tracker = Tracker(
+            target=np.array([[0.5]]), floor=np.array([[1]]), ceiling=np.array([[50]]), window=np.array([windows])
+        )
+        return run([NONE] * len(windows), [99.0] * len(windows), tracker).target[0].tolist()
+
+    assert targets(1, 1, 1, 1, 1) == [1, 1, 1, 2, 4]
+    assert targets(1, 1, 2, 2, 2) == [1, 1, 1, 1, 2]
+
+
+@pytest.mark.parametrize(("then", "expected"), [("guard", [2, 4, 8]), ("other", [1, 1, 2])])
+def test_the_minutes_of_a_tracker_live_on_under_its_name(then: str, expected: list[int]) -> None:
+    def named(name: str) -> Tracker:
+        return replace(a_tracker(), name=name)
+
+    load = np.full((1, 3), 99.0)
+    first = simulate(np.array([[NONE]]), [named("guard")], load, lead=0)
+    found = simulate(np.array([[NONE]]), [named(then)], load, lead=0, begin=first.end, keep_target=True)
+    assert found.target[0].tolist() == expected
+
+
+def test_without_a_folder_for_the_machine_code_the_loop_is_compiled_all_the_same() -> None:
+    """As in a read-only installation without a home: numba's one remaining place can't be made."""
+    code = "import tests.core.test_replay as t; print(t.run([2, 2, 3], [1, 5, 6], at_once=2).cold[0])"
+    places = {"NUMBA_CACHE_LOCATOR_CLASSES": "UserProvidedCacheLocator", "NUMBA_CACHE_DIR": "/dev/null/nowhere"}
+    done = subprocess.run(  # noqa: PLW1510  # the assertion shows what it said
+        [sys.executable, "-c", code], env=os.environ | places, capture_output=True, text=True
+    )
+    assert done.stdout == "1.0\n", done.stderr

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -8,7 +9,9 @@ from numpy.typing import NDArray
 
 from planner.forecast import Champion, ForecastSettings, forecast
 from planner.forecasters import prophet
+from planner.forecasters.base import Outlook
 from planner.forecasters.keeping import NO_FITS, Fits, learnt
+from planner.forecasters.slots import slot_peaks
 from planner.history import History
 from tests.forecast.given import DAY, a_history, a_tide
 
@@ -105,7 +108,7 @@ def test_a_young_history_is_fitted_up_to_its_newest_hour(fitted: list[int]) -> N
     assert fitted[0] == 96 * 5 + 40
 
 
-@pytest.mark.parametrize("settings", [{"seed": 8}, {"country": "CN"}, {"time_zone": "Asia/Shanghai"}])
+@pytest.mark.parametrize("settings", [{"seed": 8}, {"time_zone": "Asia/Shanghai"}])
 def test_other_settings_find_nothing(fitted: list[int], settings: dict[str, object]) -> None:
     history, shelf = a_history(TIDE[: 96 * 15]), Shelf()
     planned(history, shelf)
@@ -125,6 +128,18 @@ def test_one_other_value_makes_every_fit_that_saw_it_anew(fitted: list[int]) -> 
     assert 0 < len(fitted) < made
     assert all(size > 96 * 13 + 5 for size in fitted)
     assert same(found, planned(a_history(values), NO_FITS))
+
+
+@pytest.mark.parametrize("day", [10, 17], ids=["seen", "to come"])
+def test_a_day_that_the_calendar_takes_for_another_makes_another_fit(fitted: list[int], day: int) -> None:
+    peaks = slot_peaks(a_history(TIDE[: 96 * 15]), timedelta(minutes=15), "UTC")
+    slot = peaks.first + 96 * day
+    taken = replace(peaks, relabelled=((slot, slot + 96, 6),))
+    outlook = Outlook(targets=np.arange(96 * 15, 96 * 18), known=96 * 15)
+    family = prophet.ProphetFamily(seed=7, fits=Shelf())
+    for each in (peaks, taken, peaks, taken):
+        family.centres(each, [outlook])
+    assert len(fitted) == 2
 
 
 def test_a_fit_is_known_by_its_family_its_settings_and_every_bit_it_saw() -> None:

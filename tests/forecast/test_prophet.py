@@ -1,11 +1,16 @@
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
+from functools import partial
 
 import numpy as np
 import pytest
 
+from planner.calendar.acting import Acting, Judged
+from planner.calendar.days import Day, DayClass
 from planner.errors import PlannerError
+from planner.forecast import ForecastSettings, forecast
 from planner.forecasters import prophet
 from planner.forecasters.prophet import FitError
 from tests.forecast.given import a_history, a_tide, asked
@@ -47,14 +52,16 @@ def test_prophet_says_nothing(caplog: pytest.LogCaptureFixture, capfd: pytest.Ca
     assert not logging.getLogger("prophet").disabled
 
 
-def test_a_country_brings_its_holidays() -> None:
-    from datetime import UTC, datetime
-
-    start = datetime(2026, 9, 7, tzinfo=UTC)
-    values = a_tide(24)
-    plain = asked(a_history(values, start=start), "prophet", backtest_days=1)
-    holidays = asked(a_history(values, start=start), "prophet", backtest_days=1, country="CN")
-    assert plain.forecast.values.tobytes() != holidays.forecast.values.tobytes()
+def test_prophet_forecasts_a_day_as_the_weekday_that_the_calendar_takes_it_for() -> None:
+    history = a_history(a_tide(21))
+    until = history.end + timedelta(days=1)
+    monday = Day(date=history.end.date(), kind=DayClass.HOLIDAY, name="a Monday off", like=6)
+    acting = Acting(until=until, judged=(Judged(day=monday, acts=True, evidence=None),))
+    settings = ForecastSettings(forecaster="prophet", backtest_days=1)
+    asks = partial(forecast, history, now=history.end, horizon=timedelta(days=1), settings=settings)
+    # Weekends of the tide are half as high.
+    off, worked = asks(acting=acting).forecast.quantile(0.5).sum(), asks().forecast.quantile(0.5).sum()
+    assert off < 0.75 * worked
 
 
 def test_nothing_all_night_and_nothing_at_weekends_does_not_stop_prophet() -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from planner.errors import HistoryError
 from planner.history import History, check_history
@@ -130,3 +132,22 @@ def test_what_is_later_than_asked_for_is_not_spoken_of() -> None:
     plain = columns(stamps(4), [4, 4, 4, 4])
     shown = replace(plain, throttled=pd.Series([0, 0, 0, 60]), duration_ms=pd.Series([500.0] * 4))
     assert "turned nothing away" in check_history(shown, until=pd.Timestamp("2026-03-01T00:15Z")).basis
+
+
+CELLS = st.one_of(st.none(), st.floats(0, 1e6))
+RECORD = st.tuples(st.floats(0, 1e6), CELLS, CELLS, CELLS)
+
+
+@given(st.lists(RECORD, min_size=2, max_size=20))
+def test_the_offered_load_is_never_below_what_was_served_and_grows_with_what_was_turned_away(
+    records: list[tuple[float, float | None, float | None, float | None]],
+) -> None:
+    served, throttled, duration_ms, limit = (list(column) for column in zip(*records, strict=True))
+    twice = [None if count is None else 2 * count for count in throttled]
+
+    def offered(away: list[float | None]) -> pd.Series:
+        beside = {"throttled": away, "duration_ms": duration_ms, "limit": limit}
+        return checked(served, **beside, mean_duration=HALF_A_SECOND).series  # type: ignore[arg-type]
+
+    assert (offered(throttled) >= pd.Series(served).to_numpy()).all()
+    assert (offered(twice) >= offered(throttled)).all()
