@@ -19,7 +19,7 @@ import scoreboard
 from scoreboard import Row, markdown, number
 from traces import Trace, traces
 
-from planner import baselines, capacity, risk
+from planner import capacity, risk
 from planner.config import FunctionConfig, load_config
 from planner.forecasters import nowcast
 from planner.risk import Policy
@@ -78,7 +78,7 @@ SWITCHES: dict[str, Switch] = {
 
 def ours(settings: FunctionConfig, asked: argparse.Namespace, name: str, trace: Trace) -> list[Row]:
     SWITCHES[name]()
-    return [row for row in scoreboard.measured(settings, asked, (trace, "trace")) if row.policy == scoreboard.OURS]
+    return scoreboard.measured(settings, asked, (trace, "trace"))
 
 
 def main() -> None:
@@ -87,7 +87,7 @@ def main() -> None:
     asked = scoreboard.arguments()
     (settings,) = load_config(scoreboard.CONFIG, environ={}).functions
     objective = settings.objective.model_copy(update={"cold_share": asked.objective})
-    baselines.BASELINES.clear()  # only our own rows are wanted
+    asked.ours_only = True
     found = []
     for name in SWITCHES:
         if only and only not in name:

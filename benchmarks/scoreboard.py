@@ -117,6 +117,7 @@ def arguments() -> argparse.Namespace:
     ask.add_argument("--jobs", type=int, default=2, help="processes")
     ask.add_argument("--only-traces", action="store_true", help="without the variants of the sample")
     ask.add_argument("--baselines-only", action="store_true", help="without our plans")
+    ask.add_argument("--ours-only", action="store_true", help="without the baselines")
     ask.add_argument("--write", type=Path, help="a page with markers, to put the tables between")
     ask.add_argument("--name", default="sample", help="of the markers: <!-- scoreboard: NAME -->")
     ask.add_argument("--csv", type=Path, help="every row, for a closer look")
@@ -159,7 +160,8 @@ def measured(settings: FunctionConfig, asked: argparse.Namespace, case: tuple[Tr
     if not asked.baselines_only:
         documents[OURS] = our_documents(settings, past, days, rules)
     seconds = (time.process_time() - begun) / (len(days) * 24 / asked.replan_hours)
-    documents |= {name: baseline_documents(name, past, days, rules) for name in BASELINES}
+    if not asked.ours_only:
+        documents |= {name: baseline_documents(name, past, days, rules) for name in BASELINES}
     full = 60 * rules.prices.active * rules.prices.unit
     return [
         Row(
@@ -218,6 +220,7 @@ def said(asked: argparse.Namespace) -> list[str]:
         words += ["--among", str(asked.among)]
     words += ["--only-traces"] if asked.only_traces else []
     words += ["--baselines-only"] if asked.baselines_only else []
+    words += ["--ours-only"] if asked.ours_only else []
     return words + (["--write", "docs/scoreboard.md", "--name", asked.name] if asked.write else [])
 
 
