@@ -69,7 +69,7 @@ def guarded(
     tide = forecast.quantile(0.5)[np.clip(slot, 0, len(forecast.values) - 1)]
     border = min(minutes_between(start, policies.near_end), len(tide)) if policies.near_end > schedule.start else 0
     # Two windows of an hour, by whole hours as the rest: a renewal within the hour keeps their names.
-    near = windows(policies.hour.policy.guard, start, tide[:border], capacity[:border], most=3) if border else ()
+    near = windows(policies.hour.policy.guard, start, tide[:border], capacity[:border], most=3)
     rest = windows(
         policies.day.policy.guard, start + border * MINUTE, tide[border:], capacity[border:], most=most - len(near)
     )

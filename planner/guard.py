@@ -66,6 +66,8 @@ def following(tide: Floats, capacity: Floats, edges: Ints, deviations: float) ->
 
 def windows(guard: Guard, start: datetime, tide: Floats, capacity: Floats, *, most: int) -> tuple[GuardWindow, ...]:
     """The guard's windows over the minutes from `start`, `most` at most; neighbours with one target are one window."""
+    if not len(tide):
+        return ()
     end = start + len(tide) * MINUTE
     if guard.target is not None:
         return (GuardWindow(start=start, end=end, target=guard.target),)

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import numpy as np
 
-from planner.forecasters.base import Floats, Ints, Peaks
+from planner.forecasters.base import LEVELS, Floats, Ints, Peaks
 from planner.forecasters.conformal import law, spread_out
 from planner.forecasters.nowcast import AHEAD_HOURS, nowcast, signs
 
@@ -43,7 +43,7 @@ def hourly(peaks: Peaks, hours: Hours, days: int, pool: int) -> tuple[Floats, li
     per_hour = hours.targets.shape[1] // REACH
     whole = (int(np.count_nonzero(able)) - 1) // HOURS
     if per_hour == 0 or whole < 1:
-        return np.empty((0, 0)), []
+        return np.empty((0, len(LEVELS))), []
     targets, known = hours.targets[-1 - whole * HOURS :], hours.known[-1 - whole * HOURS :]
     made = signs(peaks, int(targets.max()) + 1)
     roots = nowcast(made, targets, known, peaks.per_day)

@@ -83,6 +83,11 @@ def test_a_fixed_target_is_one_window_and_no_guard_is_none() -> None:
     assert windows(NO_GUARD, NOON, load, load, most=9) == ()
 
 
+@pytest.mark.parametrize("guard", [NO_GUARD, Guard(target=0.8), Guard(deviations=0.5)], ids=str)
+def test_no_minutes_have_no_windows(guard: Guard) -> None:
+    assert windows(guard, NOON, np.empty(0), np.empty(0), most=9) == ()
+
+
 def test_neighbours_with_one_target_are_one_window() -> None:
     tide, capacity = by_the_hour([16, 16, 4, 4, 16], 300), np.full(300, 40.0)
     found = windows(Guard(deviations=0.0), NOON, tide, capacity, most=20)
