@@ -145,7 +145,7 @@ def measured(settings: FunctionConfig, asked: argparse.Namespace, case: tuple[Tr
     """Ours first, then every baseline; nothing where the trace is too short."""
     trace, kind = case
     days = trace.days(asked.days)[:: asked.every]
-    if not days:
+    if not any(trace.rate[day : day + timedelta(days=1)].sum() for day in days):
         return []
     past = Past(
         history=trace.minutes,
