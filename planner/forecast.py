@@ -151,7 +151,7 @@ class ForecastSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Problem:
-    """The slot peaks and what is to be forecast from them: from now first, then from each earlier day."""
+    """The slot means and what is to be forecast from them: from now first, then from each earlier day."""
 
     start: datetime
     slot: timedelta
@@ -177,7 +177,7 @@ def forecast(
     progress: Callable[[str], None] | None = None,
     fits: Fits = NO_FITS,
 ) -> Champion:
-    """Forecast the slot peaks from the slot that contains `now`, by the forecaster that did best on the own past.
+    """Forecast the slot means from the slot that contains `now`, by the forecaster that did best on the own past.
 
     Each forecaster is tried from the same time of day on earlier days, with the same delay of its data. Raises
     InputError for a forecaster that doesn't exist, HistoryError for a history that it can't work from. `acting` is what

@@ -1,8 +1,8 @@
-"""What forecasters share: the levels, the slot peaks, and what a family is asked for.
+"""What forecasters share: the levels, the slot means, and what a family is asked for.
 
-A family only says where the peaks will lie and how its errors compare from slot to slot; `conformal` makes quantiles
+A family only says where the means will lie and how its errors compare from slot to slot; `conformal` makes quantiles
 of that from the errors that the same family made on the function's own past. Families work on the square root of the
-peak: requests that arrive independently leave a Poisson number in flight, and the root makes its spread constant
+mean: requests that arrive independently leave a Poisson number in flight, and the root makes its spread constant
 (Bartlett 1936, "The square root transformation in the analysis of variance") without a logarithm's trouble near zero.
 """
 
@@ -24,7 +24,7 @@ SATURDAY = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Peaks:
-    """Peak concurrency a slot, on the local wall clock, oldest first."""
+    """The tide: mean concurrency a slot, on the local wall clock, oldest first."""
 
     values: Floats
     """NaN where unknown."""
@@ -60,7 +60,7 @@ class Outlook:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Centre:
-    """Where a family expects the roots of the peaks, and how wide their errors are, relative to other slots."""
+    """Where a family expects the roots of the means, and how wide their errors are, relative to other slots."""
 
     roots: Floats
     width: Floats

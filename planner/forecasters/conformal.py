@@ -18,12 +18,12 @@ INFLATION = 0.75
 LEAST_EVIDENCE_DAYS = 0.25
 """Of errors; with less, only the noise of arrivals is taken for known."""
 LARGEST_LEAP = 10.0
-"""Times the highest peak seen: errors of a first day can stretch a forecast beyond any use."""
+"""Times the highest mean seen: errors of a first day can stretch a forecast beyond any use."""
 LONGEST_GROWTH = 3.0
 
 
 def calibrate(peaks: Peaks, outlooks: Sequence[Outlook], centres: Sequence[Centre], wanted: int) -> list[Floats]:
-    """Peaks at each level, slots x levels, for the newest `wanted` outlooks, each from errors known in its time."""
+    """Means at each level, slots x levels, for the newest `wanted` outlooks, each from errors known in its time."""
     size = min(c.roots.size for c in centres)
     targets = np.array([o.targets[:size] for o in outlooks])
     roots = np.array([c.roots[:size] for c in centres])

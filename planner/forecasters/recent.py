@@ -11,10 +11,10 @@ WIDENING_HOURS = 6.0
 
 
 def quantiles(peaks: Peaks, outlook: Outlook) -> Floats:
-    """Peaks at each level, slots x levels.
+    """Means at each level, slots x levels.
 
-    No level lies below the highest peak of the newest known hour. The levels above one half open over six hours up to
-    the distance that the peaks have covered so far: after an hour between 20 and 30, the highest level a quarter day
+    No level lies below the highest mean of the newest known hour. The levels above one half open over six hours up to
+    the distance that the means have covered so far: after an hour between 20 and 30, the highest level a quarter day
     ahead is (sqrt(30) + 0.998 x (sqrt(30) - sqrt(20)))^2 = 41.4.
     """
     known = peaks.values[: outlook.known]

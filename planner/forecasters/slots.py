@@ -1,7 +1,7 @@
-"""From a history to slot peaks on the local wall clock, and from instants to its slots.
+"""From a history to slot means on the local wall clock, and from instants to its slots.
 
 Days are compared at the same local time, so the slots are laid on the wall clock once, here; where clocks go back the
-two slots of one name share the larger peak, where they go forward the missing hour is a gap.
+two slots of one name share their mean, where they go forward the missing hour is a gap.
 """
 
 from __future__ import annotations

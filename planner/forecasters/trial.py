@@ -16,7 +16,7 @@ SCORED = tuple(LEVELS.index(level) for level in (0.5, 0.9, 0.95, 0.99))
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Trial:
-    """Peaks at each level, slots x levels: from now, and from each earlier day, newest first."""
+    """Means at each level, slots x levels: from now, and from each earlier day, newest first."""
 
     now: Floats
     past: tuple[Floats, ...]
@@ -46,10 +46,10 @@ def average(trials: Sequence[tuple[Trial, float]]) -> Trial:
 
 
 def loss(trial: Trial, peaks: Peaks, outlooks: Sequence[Outlook]) -> tuple[float, float]:
-    """Weighted quantile loss and the share of peaks within the 0.99 quantile, over the earlier days.
+    """Weighted quantile loss and the share of slots within the 0.99 quantile, over the earlier days.
 
-    The loss is the mean over the levels 0.5, 0.9, 0.95 and 0.99 of twice the pinball loss over the sum of the peaks
-    (Koenker and Bassett 1978). A peak of 10 under a median of 8 loses 2 x 0.5 x 2 / 10 = 0.2 at the median.
+    The loss is the mean over the levels 0.5, 0.9, 0.95 and 0.99 of twice the pinball loss over the sum of the means
+    (Koenker and Bassett 1978). A mean of 10 under a median of 8 loses 2 x 0.5 x 2 / 10 = 0.2 at the median.
     """
     if not trial.past:
         return float("nan"), float("nan")

@@ -44,7 +44,15 @@ def a_champion() -> Champion:
         Score(forecaster="lastweek", origins=3, wql=0.123456, coverage99=0.98, excuse=""),
     )
     forecast = Forecast(start=NOON, slot=SLOT, levels=LEVELS, values=values, forecaster="lastweek")
-    return Champion(forecast=forecast, backtests=(), hourly=(), scores=scores, reason="lastweek: lowest loss")
+    return Champion(
+        forecast=forecast,
+        usual=forecast.quantile(0.5),
+        nowcast_end=NOON,
+        backtests=(),
+        hourly=(),
+        scores=scores,
+        reason="lastweek: lowest loss",
+    )
 
 
 def a_choice(worth: float, reason: str) -> Choice:

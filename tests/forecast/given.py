@@ -16,7 +16,7 @@ DAY = timedelta(days=1)
 
 
 def a_history(
-    values: ArrayLike, *, step: int = 15, statistic: Statistic = Statistic.MAX, start: datetime = MONDAY
+    values: ArrayLike, *, step: int = 15, statistic: Statistic = Statistic.MEAN, start: datetime = MONDAY
 ) -> History:
     """A history of these values, `step` minutes apart."""
     array = np.asarray(values, dtype=np.float64)

@@ -121,7 +121,7 @@ def test_without_a_repeated_day_the_last_resort_never_asks_for_less_than_what_ra
     values = a_tide(hours / 24, step=1)
     champion = asked(a_history(values, step=1))
     assert champion.forecast.forecaster == "recent"
-    assert champion.forecast.values.min() >= values[-60:].max()
+    assert champion.forecast.values.min() >= values[-60:].reshape(-1, 15).mean(axis=1).max() - 1e-9
     assert "never asks for less" in champion.reason
     assert {s.forecaster for s in champion.scores if "needs 2 days" in s.excuse} == {"lastweek", "prophet", "seasonal"}
 

@@ -56,6 +56,7 @@ def test_asked_twice_the_same_bytes_come_back(seed: int, days: int, forecaster: 
 
 @settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 99), hours=st.integers(1, 23))
-def test_below_a_day_nothing_less_than_the_last_hours_peak_is_asked_for(seed: int, hours: int) -> None:
+def test_below_a_day_nothing_less_than_the_last_hours_highest_mean_is_forecast(seed: int, hours: int) -> None:
     values = a_tide(hours / 24, step=1, seed=seed)
-    assert asked(a_history(values, step=1)).forecast.values.min() >= values[-60:].max()
+    highest = values[-60:].reshape(-1, 15).mean(axis=1).max()
+    assert asked(a_history(values, step=1)).forecast.values.min() >= highest - 1e-9
