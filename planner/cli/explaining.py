@@ -16,7 +16,7 @@ from planner.cli.room import Room
 from planner.errors import InputError
 
 DAY = timedelta(days=1)
-REMEDY = "Write 20:05, 2026-11-23T20:05 (local time of the function), or an instant with Z or an offset."
+REMEDY = "Write 20:05, 2026-11-23T20:05 (both on the function's clock), or an instant with Z or an offset."
 Time = Annotated[
     str,
     typer.Argument(
@@ -67,15 +67,18 @@ def minute_of(text: str, zone: str, *, start: datetime, end: datetime) -> dateti
     An hour alone is the first such from `start` on. What has no offset is read on the clock of `zone`.
     """
     place = ZoneInfo(zone)
-    named = _hour(text, start.astimezone(place)) or _moment(text)
-    moment = floor_minute(named if named.tzinfo else _on_the_clock(text, named, place))
-    if not start <= utc(moment) < end:
+    try:
+        named = _hour(text, start.astimezone(place)) or datetime.fromisoformat(text.strip())
+        minute = floor_minute(utc(named if named.tzinfo else _on_the_clock(text, named, place)))
+    except (ValueError, OverflowError) as error:
+        raise InputError(f"TIME {text!r} is no time", remedy=REMEDY) from error
+    if not start <= minute < end:
         first, last = (f"{edge.astimezone(place):%a %d %b %H:%M}" for edge in (start, end - MINUTE))
         raise InputError(
             f"TIME {text!r} is outside the plan, which reaches from {first} to {last} ({zone})",
             remedy="Name a minute within it, a longer --horizon (up to 7d), or for the past an earlier --now.",
         )
-    return utc(moment)
+    return minute
 
 
 def _hour(text: str, start: datetime) -> datetime | None:
@@ -86,14 +89,6 @@ def _hour(text: str, start: datetime) -> datetime | None:
         return None
     day = start.date() if hour >= start.time().replace(second=0, microsecond=0) else start.date() + DAY
     return datetime.combine(day, hour)
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text.strip())
-        return moment.astimezone(UTC) if moment.tzinfo else moment
-    except (ValueError, OverflowError) as error:
-        raise InputError(f"TIME {text!r} is no time", remedy=REMEDY) from error
 
 
 def _on_the_clock(text: str, wall: datetime, place: ZoneInfo) -> datetime:
