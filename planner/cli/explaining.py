@@ -10,7 +10,7 @@ import typer
 
 from planner.base import MINUTE, floor_minute, utc
 from planner.cli.options import CONFIG, AsJson, ConfigFile, FunctionName
-from planner.cli.output import progress, show, show_json
+from planner.cli.output import progress, say, show, show_json
 from planner.cli.planning import Adopt, Cache, History, Horizon, Now, horizon_of, instant
 from planner.cli.room import Room
 from planner.errors import InputError
@@ -54,11 +54,15 @@ def explain(  # noqa: PLR0917  # typer makes each an option
     minute = minute_of(time, room.settings.time_zone, start=start, end=start + span)
     with progress() as stage:
         question = room.question(history=history, now=start, horizon=span, adopt=adopt)
-        found = why(reasoned(room.settings, question, stage, fits=room.fits(cache)), minute)
+        made = reasoned(room.settings, question, stage, fits=room.fits(cache))
+    found = why(made, minute)
     if json:
         show_json(found.data)
     else:
         show(explanation_view(found))
+    if not made.plan.safe:
+        rules = ", ".join(breach.rule.value for breach in made.plan.breaches)
+        say(f"The plan is unsafe, so `planner apply` would refuse it: {rules}.")
 
 
 def minute_of(text: str, zone: str, *, start: datetime, end: datetime) -> datetime:

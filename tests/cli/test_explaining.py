@@ -115,6 +115,16 @@ class TestCommand:
         for label in ("handover default", "given, if", "live guard", "risk for"):
             assert label in starts
 
+    def test_an_unsafe_plan_is_explained_and_said_to_be_unsafe(self, planner: Planner, site: Path, fc: Running) -> None:
+        unsafe = f"- name: {NAME}\n  history: {{file: history.csv}}\n  forecast: {{forecaster: recent}}\n"
+        hour = f"{datetime.now(UTC) + timedelta(hours=2):%H:%M}"
+        assert planner("explain", hour).err == ""
+        write_config(site, fc.endpoint, functions=unsafe + "  safety: {max_cost_ratio: 100, quota: 1}\n")
+
+        ran = planner("explain", hour)
+
+        assert (ran.code, ran.err) == (0, "The plan is unsafe, so `planner apply` would refuse it: quota.\n")
+
     def test_a_wrong_time_is_told_before_the_work(self, planner: Planner, site: Path) -> None:
         ran = planner("explain", "tonight", "--history", "nowhere.csv")
 
