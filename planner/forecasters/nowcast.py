@@ -37,9 +37,10 @@ class Signs:
 
 def signs(peaks: Peaks, slots: int) -> Signs:
     """Lay out every slot up to `slots`, those ahead included; a profile knows nothing of its own day."""
-    at = np.arange(slots)
+    # An hour more: profiles are smoothed over what follows, and the last slots would miss that.
+    at = np.arange(slots + peaks.per_day // 24)
     found = profiles((*PROFILES, YESTERDAY), peaks, at, None)
-    return Signs(profiles=found, seen=np.sqrt(peaks.at(at)))
+    return Signs(profiles=found[:, :slots], seen=np.sqrt(peaks.at(at[:slots])))
 
 
 def nowcast(signs: Signs, targets: Ints, known: Ints, per_day: int) -> Floats:

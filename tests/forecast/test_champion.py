@@ -47,7 +47,8 @@ def test_a_backtest_is_the_forecast_that_would_have_been_made_then(forecaster: s
     history = a_history(a_tide(12.3))
     for backtest in asked(history, forecaster).backtests:
         then = asked(history.until(backtest.origin), forecaster, now=backtest.origin)
-        np.testing.assert_allclose(backtest.forecasts[0].values, then.forecast.values, rtol=1e-9)
+        own = (then.nowcast_end - backtest.origin) // backtest.forecasts[0].slot
+        np.testing.assert_allclose(backtest.forecasts[0].values[own:], then.forecast.values[own:], rtol=1e-9)
 
 
 @pytest.mark.parametrize("forecaster", [*LIGHT, "prophet"])
