@@ -150,6 +150,11 @@ class TestErrors:
         assert told(case, NOW)[Kind.ERRORS] > 20
         assert why(case, Kind.ERRORS).endswith(": 61.1 to 163.8 in 9 of 10 cases")
 
+    def test_arrivals_are_no_part_of_them(self) -> None:
+        sure, counted = (told(Given(tide=(10.0,) * 8, errors=errors), NOW) for errors in (False, True))
+
+        assert counted == sure | {Kind.ERRORS: 0}
+
     def test_a_policy_that_doesn_t_count_them_has_none(self) -> None:
         assert Kind.ERRORS not in told(Given(tide=(100.0,) * 8, spread=0.3), NOW)
 
@@ -228,6 +233,7 @@ class TestDwellAndSteps:
         # The first or the last hour is as dear as the other to join with the peak.
         assert sorted(each.get(Kind.LIMIT, 0) for each in few) == [0, rise]
         assert not any(Kind.LIMIT in each for each in enough)
+        assert all(set(each) <= {Kind.TIDE, Kind.ARRIVALS, Kind.LIMIT} for each in few)
 
     def test_steps_cover_what_a_slow_growth_asks_for(self) -> None:
         case = Given(tide=STAIRS, growth=1, dwell=6 * MINUTE)
