@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from planner.compiled import kept
 
 Floats = NDArray[np.float64]
 
@@ -31,7 +32,7 @@ def cold(means: Floats, capacities: Floats) -> Floats:
     return found
 
 
-@njit(cache=True)
+@kept
 def _cold(means: Floats, capacities: Floats, found: Floats) -> None:  # pragma: no cover  # compiled
     points = means.shape[1]
     for row in range(len(means)):
@@ -43,7 +44,7 @@ def _cold(means: Floats, capacities: Floats, found: Floats) -> None:  # pragma: 
                 _add_poisson(mean, capacities, found[row], 1.0 / points)
 
 
-@njit(cache=True)
+@kept
 def _add_poisson(mean: float, capacities: Floats, row: Floats, share: float) -> None:  # pragma: no cover  # compiled
     """E[(L - c - 1)+] = E[(L - c)+] - P(L > c), from c = 0 on; linear between whole numbers."""
     highest = int(mean + REACH * math.sqrt(mean) + REACH)
@@ -62,7 +63,7 @@ def _add_poisson(mean: float, capacities: Floats, row: Floats, share: float) -> 
         above -= probability
 
 
-@njit(cache=True)
+@kept
 def _add_normal(mean: float, capacities: Floats, row: Floats, share: float) -> None:  # pragma: no cover  # compiled
     deviation = math.sqrt(mean)
     for place in range(len(capacities)):

@@ -10,8 +10,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from planner.compiled import kept
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -37,7 +38,7 @@ def cheapest(cold: Floats, sizes: Ints, price: Floats, rules: StairRules, most: 
     return np.asarray(_stairs(cold, sizes, price, rules, most))
 
 
-@njit(cache=True)
+@kept
 def cheapest_for_each(
     cold: Floats, sizes: Ints, prices: Floats, rules: StairRules
 ) -> Ints:  # pragma: no cover  # compiled
@@ -48,7 +49,7 @@ def cheapest_for_each(
     return found
 
 
-@njit(cache=True)
+@kept
 def _stairs(
     cold: Floats, sizes: Ints, price: Floats, rules: StairRules, most: int
 ) -> Ints:  # pragma: no cover  # compiled
@@ -80,7 +81,7 @@ def _stairs(
     return _walk_back(held, origin, length, most > 0)
 
 
-@njit(cache=True)
+@kept
 def _turn(  # noqa: PLR0917  # compiled code takes no keywords
     held: Floats,
     origin: NDArray[np.int32],
@@ -106,7 +107,7 @@ def _turn(  # noqa: PLR0917  # compiled code takes no keywords
                 length[end, onto, size] = end - slot
 
 
-@njit(cache=True)
+@kept
 def _enter(
     before: Floats, sizes: Ints, rise: float, entry: Floats, came: NDArray[np.int32]
 ) -> None:  # pragma: no cover  # compiled
@@ -128,7 +129,7 @@ def _enter(
             came[size] = best
 
 
-@njit(cache=True)
+@kept
 def _walk_back(
     held: Floats, origin: NDArray[np.int32], length: NDArray[np.int32], counted: bool
 ) -> Ints:  # pragma: no cover  # compiled

@@ -172,7 +172,7 @@ def test_the_next_hours_follow_a_level_that_moved_two_hours_ago(factor: float) -
     moved = values.copy()
     moved[-8:] *= factor
     calm, after = (asked(a_history(v), "seasonal").forecast.quantile(0.5)[:4] for v in (values, moved))
-    assert (after.mean() / calm.mean() - 1) / (factor - 1) > 0.7  # of the way
+    assert (after.mean() / calm.mean() - 1) / (factor - 1) > 0.6  # of the way
 
 
 def test_hours_know_all_levels_in_order() -> None:
