@@ -10,7 +10,7 @@ import io
 from typing import TYPE_CHECKING
 
 from planner.exports import words
-from planner.plan import Plan
+from planner.plan import Evidence, Plan
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -100,12 +100,19 @@ def _list_changes(figure: Figure, plan: Plan, top: float) -> None:
     figure.text(LEFT, top, "\n".join([*texts, f"and {more} more"] if more > 0 else texts), va="top", linespacing=1.6)
 
 
+def _guard(found: Evidence) -> str:
+    targets = sorted({window.target for window in found.guard})
+    if not targets:
+        return "no live guard"
+    return f"live guard at {' to '.join(f'{100 * target:g}' for target in dict.fromkeys((targets[0], targets[-1])))} %"
+
+
 def _grounds(plan: Plan) -> str:
     found, estimate = plan.evidence, plan.estimate
     if found is None or estimate is None:
         return f"times in {plan.time_zone}  ·  plan {plan.digest[:12]}"
     parts = (
-        found.policy,
+        _guard(found),
         f"{words.percent(estimate.wanted.cold_share)} cold expected",
         f"asked for {found.lead.total_seconds() / 60:g} min ahead",
         f"forecast by {found.forecaster}",

@@ -237,6 +237,23 @@ def test_foreign_actions_take_from_the_budget_of_steps() -> None:
     assert_sound(made, a_function())
 
 
+def test_the_number_of_steps_is_counted_within_the_horizon_and_not_within_the_week_behind_it() -> None:
+    """A tide that goes up and down every half an hour has 48 steps a day."""
+    restless = a_history(np.tile([4.0, 4.0, 40.0, 40.0], 24 * 16))
+    made = plan(restless)
+    assert 40 < len(made.schedule.steps) <= MAX_ACTIONS
+    assert_sound(made, a_function())
+
+
+def test_a_plan_is_sized_and_guarded_by_its_two_policies() -> None:
+    found = plan().evidence
+    assert found is not None
+    assert found.near_end.minute == 0
+    assert timedelta(minutes=30) <= found.near_end - WEEKS.end <= timedelta(minutes=90)
+    assert "replayed days" in found.policy_reason
+    assert "replayed days" in found.near_reason
+
+
 @pytest.mark.parametrize("choice", [True, False, "keep"])
 def test_always_allocate_is_sent_as_configured_or_as_found(*, choice: bool | str) -> None:
     live = ProvisionConfig(always_allocate_cpu=False, always_allocate_gpu=True)
