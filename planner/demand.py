@@ -110,5 +110,4 @@ def numbers(tides: Floats, sizing: Sizing) -> Ints:
 def likely_tides(forecast: Forecast) -> Floats:
     """POINTS equally likely values of each slot's mean; shape (slots, POINTS)."""
     shares = (np.arange(POINTS) + 0.5) / POINTS
-    inside = np.clip(shares, forecast.levels[0], forecast.levels[-1])
-    return np.stack([forecast.quantile(float(share)) for share in inside], axis=1)
+    return forecast.quantiles(np.clip(shares, forecast.levels[0], forecast.levels[-1]))

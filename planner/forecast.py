@@ -72,12 +72,16 @@ class Forecast:
 
     def quantile(self, level: float) -> NDArray[np.float64]:
         """Take the quantile at `level` of each slot, linear between the levels that are held."""
-        if not self.levels[0] <= level <= self.levels[-1]:
-            raise ValueError(f"level {level} is outside {self.levels[0]} to {self.levels[-1]}")
-        right = int(np.searchsorted(self.levels, level))
-        left = max(right - 1, 0)
-        span = self.levels[right] - self.levels[left]
-        share = (level - self.levels[left]) / span if span else 0.0
+        return self.quantiles(np.array([level]))[:, 0]
+
+    def quantiles(self, levels: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The same at each of `levels`; shape (slots, levels)."""
+        if not (self.levels[0] <= levels).all() or not (levels <= self.levels[-1]).all():
+            raise ValueError(f"of the levels {levels} one is outside {self.levels[0]} to {self.levels[-1]}")
+        held = np.array(self.levels)
+        right = np.searchsorted(held, levels)
+        left = np.maximum(right - 1, 0)
+        share = (levels - held[left]) / np.where(right > left, held[right] - held[left], 1.0)
         below, above = self.values[:, left], self.values[:, right]
         return np.asarray(below + share * (above - below))
 
