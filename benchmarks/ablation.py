@@ -69,7 +69,7 @@ SWITCHES: dict[str, Switch] = {
     "guards by the hour": allow(lambda policy: policy.guard.deviations is None),
     "any guard": allow(lambda policy: policy.guard == risk.NO_GUARD),
     "other services' shares": put(risk, "PRIOR_DAYS", 1e-9),
-    "the margin": put(risk, "MARGIN", 1.0),
+    "the margin": put(risk, "DOUBT", 0.0),
     "recency of past days": put(risk, "HALF_LIFE_DAYS", 1e9),
     "stairs (each slot alone)": no_stairs,
     "a pinned forecaster (Prophet too)": lambda: None,
