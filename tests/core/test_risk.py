@@ -108,7 +108,7 @@ def test_a_margin_is_kept_to_the_objective(part: float, wanted: int) -> None:
     day = np.where(np.arange(DAY) < round(busy * DAY), 12.0, 8.0)
     chosen = choose(a_history(*[day] * 14), days, a_forecast(), rules, prior="day")
     assert instances(chosen.policy, a_forecast()) == wanted
-    assert 0.90 < allowed_share(objective) / objective < 0.95
+    assert 0.93 < allowed_share(objective) / objective < 0.97
 
 
 @pytest.mark.parametrize(("ago", "wanted"), [(10, 2), (1, 3)], ids=["ten days ago", "yesterday"])
