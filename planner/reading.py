@@ -85,6 +85,7 @@ def trigger(action: ScheduledAction) -> Trigger:
     if len(fields) != 6:
         raise DocumentError(f"{action.name}: {text!r} is neither at(...) nor a cron(...) of six fields")
     try:
+        _field(fields[0], 0, 59)  # seconds, which have to be sound and do not count
         return Trigger(
             minutes=_field(fields[1], 0, 59),
             hours=_field(fields[2], 0, 23),

@@ -12,11 +12,11 @@ from planner.errors import DocumentError
 from planner.provision import ProvisionConfig, ScheduledAction, config_from_wire
 from planner.reading import NONE, Among, inside, instant, latest_trigger, least_values, schedule_values, trigger
 from tests.builders import NOON, a_config, a_tracker, an_action
-from tests.emulator.fc import utc as at
-from tests.emulator.test_published_cases import CASES, Case
+from tests.published import CASES, QUIET, Case
+from tests.published import utc as at
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", QUIET, ids=lambda case: case.name)
 def test_a_published_case_reads_as_its_source_shows(case: Case) -> None:
     """The same table that the emulator is held to; its figures are the vendor's."""
     document = config_from_wire(case.document)

@@ -25,6 +25,7 @@ from planner.emulator import (
     World,
     running,
 )
+from tests.published import Body
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 """A Monday."""
@@ -35,32 +36,7 @@ ASR = FunctionSpec(
     instance_metrics=True,
     startup_seconds=(20.0,),
 )
-SHANGHAI = "Asia/Shanghai"
-
-Body = dict[str, Any]
 _OPENER = build_opener(ProxyHandler({}))
-
-
-def utc(text: str) -> datetime:
-    """`utc("2026-11-23 12:00")`."""
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
-
-
-def action(name: str, expression: str, target: int, **more: object) -> Body:
-    """An entry of scheduledActions."""
-    return {"name": name, "scheduleExpression": expression, "target": target, **more}
-
-
-def policy(name: str = "busy", **changes: object) -> Body:
-    """An entry of targetTrackingPolicies."""
-    entry = {
-        "name": name,
-        "metricType": "ProvisionedConcurrencyUtilization",
-        "metricTarget": 0.6,
-        "minCapacity": 1,
-        "maxCapacity": 50,
-    }
-    return {**entry, **changes}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

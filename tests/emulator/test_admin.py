@@ -6,7 +6,8 @@ import pytest
 
 from planner.emulator import FactorClock, ManualClock, RealClock
 from planner.emulator.clock import ClockNotMovable
-from tests.emulator.fc import ASR, NOON, emulated, policy, utc
+from tests.emulator.fc import ASR, NOON, emulated
+from tests.published import policy, utc
 
 _ADMIN = "/_emulator"
 

@@ -12,7 +12,7 @@ from planner.emulator.errors import InvalidArgument
 from planner.emulator.expressions import parse_cron
 from planner.emulator.settings import Settings
 from planner.emulator.windows import parse_expression
-from tests.emulator.fc import utc
+from tests.published import utc
 
 
 def last(expression: str, at: str, zone: str = "", switches: Settings | None = None) -> str | None:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from planner.emulator import Emulator, Load, ManualClock, Settings, World
 from planner.emulator.models.document import Json
 from planner.emulator.models.operations import Call
-from tests.emulator.fc import ASR, NOON, Body, action, policy
+from tests.emulator.fc import ASR, NOON
+from tests.published import Body, action, policy
 
 _QUOTA = 12
 _PROD = {"qualifier": "prod"}

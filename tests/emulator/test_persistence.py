@@ -17,7 +17,8 @@ from darabonba.exceptions import UnretryableException
 
 from planner.emulator import Emulator, FactorClock, Load, ManualClock, World
 from planner.emulator.models.operations import Call
-from tests.emulator.fc import ASR, NOON, client, policy
+from tests.emulator.fc import ASR, NOON, client
+from tests.published import policy
 
 _WORLD = World(functions=(ASR,))
 _SERVE = """

@@ -6,7 +6,8 @@ import pytest
 from alibabacloud_fc20230330 import models
 from alibabacloud_tea_openapi.exceptions import ClientException, ServerException
 
-from tests.emulator.fc import ASR, SHANGHAI, Body, action, emulated, policy
+from tests.emulator.fc import ASR, emulated
+from tests.published import SHANGHAI, Body, action, policy
 
 _CRON = "cron(0 0 20 * * *)"
 _JAVA = "seen live by fc-java-sdk"

@@ -3,7 +3,8 @@
 import pytest
 from alibabacloud_fc20230330 import models
 
-from tests.emulator.fc import ASR, action, emulated, policy
+from tests.emulator.fc import ASR, emulated
+from tests.published import action, policy
 
 _UP = action("up", "cron(0 0 20 * * *)", 5)
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.emulator.fc import NOON, SHANGHAI, Body, action, emulated, policy, utc
+from tests.emulator.fc import NOON, emulated
+from tests.published import SHANGHAI, Body, action, policy, utc
 
 
 def _schedule(*entries: Body, default: int = 1) -> Body:

@@ -7,7 +7,8 @@ import pytest
 from planner.emulator import FunctionSpec, Load, Settings
 from planner.emulator.models.document import TrackingPolicy
 from planner.emulator.rules import Moment, tracked
-from tests.emulator.fc import ASR, NOON, Fc, action, emulated, policy, utc
+from tests.emulator.fc import ASR, NOON, Fc, emulated
+from tests.published import action, policy, utc
 
 _UTILISATION = "ProvisionedConcurrencyUtilization"
 _BUSY = TrackingPolicy(name="busy", metric_type=_UTILISATION, metric_target=0.6, min_capacity=1, max_capacity=50)
