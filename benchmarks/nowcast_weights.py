@@ -1,8 +1,8 @@
-"""Learn how to mix profiles and recent errors into a nowcast: python nowcast_weights.py FOLDER.
+"""Learn how far a nowcast follows recent errors: python nowcast_weights.py FOLDER.
 
 Writes planner/data/nowcast.json. FOLDER holds traces (CSV, timestamp,value). For each span of the horizon one ridge
-regression over all services together, each weighted by the variance that its mean profile leaves, so that every
-service counts the same; the weights are drawn towards the mean profile with the last half hour's error fading.
+regression over all services together, each weighted by the variance that the usual leaves, so that every
+service counts the same; the weights are drawn towards the usual with the last half hour's error fading.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from traces import Trace, traces
 
 from planner.forecasters.base import Peaks
 from planner.forecasters.nowcast import AHEAD_HOURS, LOOKBACK_HOURS, features, signs, spans
-from planner.forecasters.seasonal import PROFILES
 from planner.forecasters.slots import slot_length, slot_peaks
 
 TABLE = Path(__file__).parent.parent / "planner" / "data" / "nowcast.json"
@@ -42,21 +41,20 @@ def samples(peaks: Peaks) -> Iterator[tuple[int, Floats, Floats]]:
 
 def start(span: int) -> Floats:
     """What the weights are drawn towards."""
-    profiles = np.full(len(PROFILES) + 1, 1 / (len(PROFILES) + 1))
     errors = np.exp(-AHEAD_HOURS[span] / 4) * np.array([0.6, 0.2] + [0.1] * (len(LOOKBACK_HOURS) - 2))
-    return np.concatenate([profiles, errors])
+    return np.concatenate([[1.0], errors])
 
 
 def learn(services: list[Trace]) -> Floats:
     """Weights by span and part; shape (spans, parts)."""
-    size = len(PROFILES) + 1 + len(LOOKBACK_HOURS)
+    size = 1 + len(LOOKBACK_HOURS)
     gram, right = np.zeros((len(AHEAD_HOURS), size, size)), np.zeros((len(AHEAD_HOURS), size))
     for service in services:
         peaks = slot_peaks(service.minutes, slot_length(service.minutes.step), "UTC")
         if peaks.values.size < 4 * peaks.per_day:
             continue
         for span, parts, truth in samples(peaks):
-            variance = np.var(truth - parts[:, : len(PROFILES) + 1].mean(axis=1)) + LEAST_VARIANCE
+            variance = np.var(truth - parts[:, 0]) + LEAST_VARIANCE
             weight = 1 / (variance * len(truth))
             gram[span] += weight * parts.T @ parts
             right[span] += weight * parts.T @ truth

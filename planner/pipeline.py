@@ -56,8 +56,8 @@ OTHER_TRACKERS = 12
 """Places left for what holds steps during a put, the fallback and the owner's own trackers."""
 SHOWN = 0.9
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-MOST_IGNORED = 0.1
-"""Share of a past day that may be left out before its replay says too little."""
+MOST_MISSING = 0.1
+"""Share of a past day that may be unknown before its replay says too little."""
 
 Progress = Callable[[str], None]
 
@@ -189,7 +189,7 @@ def _decide(
     progress("replaying past days to choose the risk")
     sizing = sizing_of(settings, question.instance_concurrency)
     rules = step_rules(settings, step_budget(kept, RECURRING_STEPS))
-    policies = choose_policies(history, _of_sound_days(champion, acting), risk_rules(settings, sizing, rules))
+    policies = choose_policies(history, _of_sound_days(champion, history), risk_rules(settings, sizing, rules))
     progress("finding the cheapest steps")
     return arranged(question, kept, acting, champion, policies, sizing, rules)
 
@@ -243,10 +243,15 @@ def acting_of(settings: FunctionConfig, question: Question) -> Acting:
     )
 
 
-def _of_sound_days(champion: Champion, acting: Acting) -> Champion:
-    """Without past days that an outage or a load test spoilt: a replay of them would judge the gap."""
+def _of_sound_days(champion: Champion, history: History) -> Champion:
+    """Without past days of which the history lacks a part, or is to ignore it: a replay of them would judge the gap."""
+
+    def missing(origin: datetime) -> float:
+        there = history.series.loc[pd.Timestamp(origin) : pd.Timestamp(origin + DAY - history.step)]
+        return 1 - float(there.notna().sum()) / (DAY / history.step)
+
     def sound(days: tuple[Backtest, ...]) -> tuple[Backtest, ...]:
-        return tuple(day for day in days if acting.ignores(day.origin, DAY) <= MOST_IGNORED)
+        return tuple(day for day in days if missing(day.origin) <= MOST_MISSING)
 
     return replace(champion, backtests=sound(champion.backtests), hourly=sound(champion.hourly))
 

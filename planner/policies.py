@@ -108,6 +108,7 @@ def risk_rules(settings: FunctionConfig, sizing: Sizing, steps: StepRules) -> Ri
         steps=steps,
         objective=Objective(cold_share=settings.objective.cold_share, start_up=settings.capacity.lead),
         guards=guards,
+        guard_ceiling=settings.safety.quota or settings.capacity.max_instances,
     )
 
 

@@ -27,6 +27,7 @@ from planner.demand import Ints, Sizing, demand
 from planner.forecast import Backtest, Forecast
 from planner.guard import NO_GUARD, Guard, following, whole_hours
 from planner.history import History, Statistic
+from planner.provision import MAX_TARGET
 from planner.replay import Floats, Replay, Tracker, simulate
 
 WORTHS = (0.6, 0.5, 0.4, 0.3, 0.22, 0.16, 0.11, 0.08, 0.055, 0.035, 0.02, 0.012, 0.006, 0.003, 0.001, 0.0003)
@@ -37,7 +38,7 @@ GUARDS: tuple[Guard, ...] = (
     *(Guard(deviations=deviations) for deviations in (-0.5, 0.0, 0.5, 1.0, 1.5)),
 )
 """What is replayed. Steps without a guard are there to compare with: a launch that no past day announced finds them
-asleep, so they are taken only where the owner allows no guard; nor are guards that sleep nearly as deep measured."""
+asleep, so they are taken only where the owner allows no guard. Guards that sleep nearly as deep are left out."""
 DAY = 24 * 60
 NEARLY_A_DAY = timedelta(hours=22)
 """The newest past day counts although its last minutes have not reached the metric store."""
@@ -92,6 +93,8 @@ class RiskRules:
     steps: StepRules
     objective: Objective
     guards: tuple[Guard, ...] = GUARDS
+    guard_ceiling: int = MAX_TARGET
+    """Instances up to which a guard may scale out, beside the ceiling of the sizing."""
 
     @property
     def policies(self) -> tuple[Policy, ...]:
@@ -162,7 +165,7 @@ def replay_policies(day: Backtest, load: Floats, rules: RiskRules) -> Replay:
     tracker = Tracker(
         target=target.reshape(cases, DAY),
         floor=np.array([[max(sizing.floor, 1)]]),
-        ceiling=np.array([[sizing.ceiling]]),
+        ceiling=np.array([[max(min(sizing.ceiling, rules.guard_ceiling), sizing.floor, 1)]]),
         window=window.reshape(cases, DAY),
     )
     return simulate(
@@ -265,13 +268,14 @@ def _pick(share: Floats, hours: Floats, rules: RiskRules, allowed: float, *, day
     place = int(np.where(keeps, hours, np.inf).argmin() if keeps.any() else share.argmin())
     policy, objective = rules.policies[place], rules.objective.cold_share
     if not days:
-        reason = f"{policy}: no past day can be replayed yet; what kept the promise on other services"
+        reason = f"{policy}: no past day can be replayed yet; what did best on other services"
     elif keeps.any():
         reason = (
-            f"{policy}: the cheapest of {len(share)} policies that keep {objective:.3%} cold on {days} replayed days, "
-            f"{hours[place]:.1f} instances on average; "
-            + (f"steps without a guard need {steps:.1f}" if np.isfinite(steps) else "no steps without a guard keep it")
+            f"{policy}: the cheapest of {keeps.sum()} policies (of {len(share)}) that keep {objective:.3%} cold "
+            f"on {days} replayed days, {hours[place]:.1f} instances on average"
         )
+        if alone.any() and not alone.all():
+            reason += f"; steps alone need {steps:.1f}" if np.isfinite(steps) else "; no steps alone keep it"
     else:
         reason = f"{policy}: none of {len(share)} keeps {objective:.3%} cold on {days} replayed days; the least cold"
     return Choice(policy=policy, reason=reason)

@@ -34,7 +34,7 @@ NO_HOURS = Hours(targets=np.empty((1, 0), dtype=np.int64), known=np.zeros(1, dty
 
 
 def hourly(peaks: Peaks, hours: Hours, days: int, pool: int) -> tuple[Floats, list[Floats]]:
-    """Means at each level: from now (slots, levels), and for past days, newest first, (hours, slots, levels).
+    """Means at each level: of the coming hour (slots, levels), and for past days, newest first, (hours, slots, levels).
 
     Each from the errors of the `pool` days before it, as far as they were seen when its day began. Empty where less
     than a day was known: profiles need one.
@@ -62,4 +62,4 @@ def hourly(peaks: Peaks, hours: Hours, days: int, pool: int) -> tuple[Floats, li
         return np.where(at[day + 1 :] < begun[day], errors[day + 1 :], np.nan)
 
     told = [spread(past[day], before(day), slots) for day in range(min(days, whole - 1))]
-    return spread(roots[-1], errors, slots[0]), told
+    return spread(roots[-1, :per_hour], errors, slots[0, :per_hour]), told

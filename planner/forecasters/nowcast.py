@@ -1,6 +1,6 @@
-"""The next hours from the last ones: profiles of earlier days, corrected by how far they have been off until now.
+"""The next hours from the last ones: what earlier days make usual, corrected by how far it has been off until now.
 
-A fixed combination with one set of weights for every service: `benchmarks/nowcast_weights.py` learnt them on many,
+How far is the same for every service: `benchmarks/nowcast_weights.py` learnt them on many,
 and on a service's own few weeks a fit of its own did no better (ADR 0017).
 """
 
@@ -15,9 +15,12 @@ from importlib.resources import files
 import numpy as np
 
 from planner.forecasters.base import Centre, Floats, Ints, Outlook, Peaks
-from planner.forecasters.seasonal import PROFILES, Profile, profiles
+from planner.forecasters.seasonal import ERROR_HALF_LIFE_DAYS, PROFILES, Profile, profiles
 
-YESTERDAY = Profile(1.0, 1.0, 0.3)
+LATEST = Profile(1.0, 1e-6, 0.3)
+"""The latest day of the same kind: a Monday starts as Friday did, whatever Sunday was."""
+SHARPNESS = 3.0
+"""Power of the errors by which profiles share the work: softer than among the members of `seasonal`, as measured."""
 LOOKBACK_HOURS = (0.5, 2.0, 24.0)
 """How far back the errors of the profiles are averaged."""
 AHEAD_HOURS = (0.25, 0.5, 1.0, 2.0, 4.0, 6.0)
@@ -29,18 +32,43 @@ FOLLOWED = ((1.0, 2.0, 6.0), (1.0, 0.6, 0.0))
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Signs:
-    """What a nowcast is made of, by slot: roots of each profile, shape (profiles, slots), and what was seen."""
+    """What a nowcast is made of, by slot, shape (slots,): the root that earlier days make usual, and what was seen."""
 
-    profiles: Floats
+    usual: Floats
     seen: Floats
 
 
 def signs(peaks: Peaks, slots: int) -> Signs:
-    """Lay out every slot up to `slots`, those ahead included; a profile knows nothing of its own day."""
+    """Lay out every slot up to `slots`, those ahead included; the usual knows nothing of its own day."""
     # An hour more: profiles are smoothed over what follows, and the last slots would miss that.
     at = np.arange(slots + peaks.per_day // 24)
-    found = profiles((*PROFILES, YESTERDAY), peaks, at, None)
-    return Signs(profiles=found[:, :slots], seen=np.sqrt(peaks.at(at[:slots])))
+    found = profiles((*PROFILES, LATEST), peaks, at, None)[:, :slots]
+    seen = np.sqrt(peaks.at(at[:slots]))
+    shares = _shares(np.abs(seen - found), peaks.per_day)
+    return Signs(usual=(shares * found).sum(axis=0), seen=seen)
+
+
+def _shares(errors: Floats, per_day: int) -> Floats:
+    """How much each profile counts in each slot, by its errors up to two days before; shape (profiles, slots).
+
+    The whole day before is left out: a nowcast reaches into a day from any hour of the one before it.
+    """
+    kinds, slots = errors.shape
+    days = -(-slots // per_day)
+    whole = np.pad(errors, ((0, 0), (0, days * per_day - slots)), constant_values=np.nan).reshape(kinds, days, per_day)
+    counts = np.isfinite(whole).sum(axis=2)
+    means = np.nansum(whole, axis=2) / np.maximum(counts, 1)
+    decay = 2.0 ** (-1 / ERROR_HALF_LIFE_DAYS)
+    shares = np.full((kinds, days), 1 / kinds)
+    loss, evidence = np.zeros(kinds), 0.0
+    for day in range(2, days):
+        loss = loss * decay + means[:, day - 2]
+        evidence = evidence * decay + float(counts[0, day - 2] > 0)
+        if loss.sum():
+            drawn = loss + loss.mean() / evidence
+            weights = (drawn / drawn.min()) ** -SHARPNESS
+            shares[:, day] = weights / weights.sum()
+    return np.repeat(shares, per_day, axis=1)[:, :slots]
 
 
 def nowcast(signs: Signs, targets: Ints, known: Ints, per_day: int) -> Floats:
@@ -53,6 +81,8 @@ def nowcast(signs: Signs, targets: Ints, known: Ints, per_day: int) -> Floats:
 def outlook_roots(peaks: Peaks, outlooks: Sequence[Outlook]) -> list[Floats]:
     """The nowcast's roots of the first hours of each outlook, NaN beyond them and before a day is known."""
     size = round(AHEAD_HOURS[-1] * peaks.per_day / 24)
+    if not size:  # slots of half a day and longer: nothing of them lies in the first hours
+        return [np.empty(0)] * len(outlooks)
     targets = np.array([o.targets[:size] for o in outlooks])
     known = np.array([o.known for o in outlooks])
     roots = nowcast(signs(peaks, int(targets.max()) + 1), targets, known, peaks.per_day)
@@ -71,9 +101,8 @@ def followed(centre: Centre, near: Floats, outlook: Outlook, per_day: int) -> Ce
 
 
 def features(signs: Signs, targets: Ints, known: Ints, per_day: int) -> Floats:
-    """The profiles at the target and their mean errors of the last hours; shape (origins, slots, parts)."""
-    usual = signs.profiles.mean(axis=0)
-    off = signs.seen - usual
+    """The usual at the target, and by how much the last hours were off it; shape (origins, slots, parts)."""
+    off = signs.seen - signs.usual
     sums = np.concatenate([[0.0], np.cumsum(np.nan_to_num(off))])
     counts = np.concatenate([[0], np.cumsum(np.isfinite(off))])
     ends = np.clip(known, 0, off.size)
@@ -83,7 +112,7 @@ def features(signs: Signs, targets: Ints, known: Ints, per_day: int) -> Floats:
         lags.append((sums[ends] - sums[begins]) / np.maximum(counts[ends] - counts[begins], 1))
     at = np.clip(targets, 0, off.size - 1)
     errors = np.broadcast_to(np.stack(lags, axis=-1)[:, None, :], (*targets.shape, len(lags)))
-    return np.concatenate([np.moveaxis(signs.profiles[:, at], 0, -1), errors], axis=-1)
+    return np.concatenate([signs.usual[at][..., None], errors], axis=-1)
 
 
 def spans(ahead: Ints, per_day: int) -> Ints:

@@ -26,7 +26,7 @@ def midnight(day: str, zone: str = ZONE) -> datetime:
 def a_history(
     first: str, days: int, *, factors: Mapping[str, float] | None = None, noise: float = 0.0, step: int = 15
 ) -> History:
-    """Peaks of 40 on Mondays to Fridays, 10 on weekends, times the factor of a day, flat over each day."""
+    """Means of 40 on Mondays to Fridays, 10 on weekends, times the factor of a day, flat over each day."""
     start = midnight(first)
     index = pd.date_range(start, periods=days * 1440 // step, freq=f"{step}min").tz_convert("UTC")
     local = index.tz_convert(ZONE)
@@ -35,7 +35,7 @@ def a_history(
         values[local.date == date.fromisoformat(day)] *= factor
     values += noise * np.random.default_rng(1).random(values.size)
     series = pd.Series(values, index=index, name="concurrency")
-    return History(series=series, step=timedelta(minutes=step), statistic=Statistic.MAX, repairs=(), source="test")
+    return History(series=series, step=timedelta(minutes=step), statistic=Statistic.MEAN, repairs=(), source="test")
 
 
 def a_campaign(start: str, end: str, **fields: object) -> Campaign:

@@ -14,6 +14,8 @@ from planner.calendar.rules import Evidence, Trial, weigh
 from planner.forecast import ForecastSettings, forecast
 from tests.calendar.given import DAY, ZONE, a_history, acting
 
+NOWCAST = 24
+"""Slots that follow the last hours rather than the calendar."""
 QUIET = {"2026-09-24": 0.25, "2026-09-25": 0.25}
 """Two days off on which load was that of a Sunday: the owner's Thursday and the Mid-Autumn Festival."""
 OWN = OwnDay(date=date(2026, 9, 24), off=True, name="founder's day", source="test.yaml")
@@ -22,7 +24,7 @@ OWN = OwnDay(date=date(2026, 9, 24), off=True, name="founder's day", source="tes
 def median(found, history) -> float:
     settings = ForecastSettings(forecaster="seasonal", time_zone=ZONE)
     made = forecast(history, now=history.end, horizon=DAY, settings=settings, acting=found)
-    return float(made.forecast.quantile(0.5)[4:].mean())
+    return float(made.forecast.quantile(0.5)[NOWCAST:].mean())
 
 
 def test_a_holiday_is_forecast_as_a_sunday_where_that_helped_before() -> None:
@@ -74,7 +76,7 @@ def test_a_past_holiday_does_not_pollute_the_same_weekday(forecaster: str) -> No
     def thursday(rules: Rules) -> float:
         found = acting(history, country=None, rules=rules, dates=Dates(days=(OWN,)))
         made = forecast(history, now=history.end, horizon=DAY, settings=settings, acting=found)
-        return float(made.forecast.quantile(0.5)[4:].mean())
+        return float(made.forecast.quantile(0.5)[NOWCAST:].mean())
 
     assert thursday(Rules.NEVER) < 39 < thursday(Rules.ALWAYS)
 
