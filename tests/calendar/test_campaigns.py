@@ -125,7 +125,7 @@ def test_ordinary_days_do_not_learn_a_past_campaign() -> None:
     champion = asked(history, acting(history, campaigns=(sale,)))
     np.testing.assert_allclose(champion.forecast.quantile(0.5)[NOWCAST:], 40, rtol=0.02)
     then = next(b for b in champion.backtests if b.origin == midnight("2026-11-02"))
-    np.testing.assert_allclose(then.forecast.quantile(0.5)[NOWCAST:], 120, rtol=0.05)
+    np.testing.assert_allclose(then.forecasts[0].quantile(0.5)[NOWCAST:], 120, rtol=0.05)
 
 
 def test_nothing_acts_beyond_the_horizon() -> None:

@@ -101,6 +101,21 @@ FAULTS = {
         "a.csv:2: start and end must both carry an offset, or neither",
     ),
     "an uplift of a day off": ("a.csv", HEAD + "holiday,x,2026-11-11,,2,,\n", "a.csv:2: uplift: belongs to a campaign"),
+    "a day off with a time": (
+        "a.csv",
+        HEAD + "holiday,x,2026-11-11T09:00,2026-11-11T18:00,,,\n",
+        "a.csv:2: start: '2026-11-11T09:00' has a time of day, and a holiday is whole days; write a date",
+    ),
+    "a day worked until a time": (
+        "a.csv",
+        HEAD + "workday,x,2026-11-11,2026-11-12T00:00,,,\n",
+        "a.csv:2: end: '2026-11-12T00:00' has a time of day, and a workday is whole days; write a date",
+    ),
+    "a day off of some hours in a calendar": (
+        "a.ics",
+        events("SUMMARY:x\nDTSTART:20261111T090000\nDTEND:20261111T180000\nX-PLANNER-KIND:holiday"),
+        "a.ics: event 1 (x): start: '2026-11-11 09:00:00' has a time of day, and a holiday is whole days; write a date",
+    ),
     "no name": ("a.csv", HEAD + "ignore,,2026-11-11,,,,\n", "a.csv:2: name: is missing; add it"),
     "a comma too many": (
         "a.csv",
