@@ -36,7 +36,7 @@ def a_folder(tmp_path: Path, *, days: int = 10, step: timedelta = HOUR) -> Path:
 def asked(folder: Path = scoreboard.SAMPLE, **changes) -> Namespace:
     usual = {
         "folder": folder, "days": 7, "every": 1, "objective": 0.001, "replan_hours": 24, "among": Among.LAST,
-        "hold": Reaction().hold, "seed": 7, "jobs": 1, "only_traces": False, "baselines_only": False,
+        "hold": Reaction().hold, "seed": 7, "jobs": 1, "only_traces": False, "baselines_only": False, "ours_only": False,
         "write": None, "name": "sample", "csv": None,
     }  # fmt: skip
     return Namespace(**(usual | changes))
@@ -113,7 +113,7 @@ class TestVariants:
 class TestTheTable:
     def test_every_baseline_has_a_row_on_a_trace_and_ours_can_be_left_out(self, tmp_path: Path) -> None:
         (settings,) = scoreboard.load_config(scoreboard.CONFIG, environ={}).functions
-        wanted = asked(a_folder(tmp_path), days=1, baselines_only=True, only_traces=True)
+        wanted = asked(a_folder(tmp_path), days=1, baselines_only=True, ours_only=False, only_traces=True)
         (case,) = scoreboard.traced(wanted)
 
         rows = scoreboard.measured(settings, wanted, case)
