@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +29,7 @@ Entry = CampaignConfig | IgnoreConfig | DayConfig
 KINDS = ("campaign", "ignore", "holiday", "workday")
 FIGURES = ("uplift", "at_least")
 COLUMNS = ("kind", "name", "start", "end", "uplift", "like", "at_least", "ramp_up", "ramp_down")
+WHOLE = "write a date, such as 2026-11-11 (in iCalendar an all-day event)"
 
 
 def read_calendar(path: Path) -> EntriesConfig:
@@ -141,6 +142,9 @@ def _entries(row: Mapping[str, object]) -> Iterator[Entry]:
     if kind == "ignore":
         yield span
         return
+    for key in ("start", "end"):
+        if key in row and isinstance(getattr(span, key), datetime):
+            raise ValueError(f"{key}: {show(str(row[key]))} has a time of day, and a {kind} is whole days; {WHOLE}")
     for n in range((span.stop - span.first) // timedelta(days=1)):
         day = span.first.date() + timedelta(days=n)
         yield DayConfig.model_validate({"day": day, "kind": kind, "name": span.why})
