@@ -41,7 +41,10 @@ class FitFolder:
     most_bytes: int = MOST_BYTES
 
     def __post_init__(self) -> None:
-        if self.folder.exists() and not self.folder.is_dir():
+        is_other = False
+        with suppress(OSError):  # a folder that can't be looked at keeps nothing
+            is_other = self.folder.exists() and not self.folder.is_dir()
+        if is_other:
             raise InputError(
                 f"the cache {self.folder} is no folder", remedy=f"Name a folder, or {OFF} to keep no fits."
             )

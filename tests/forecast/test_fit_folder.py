@@ -146,3 +146,14 @@ def test_a_cache_that_is_a_file_is_refused_in_words(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="is no folder"):
         FitFolder(folder=tmp_path / "file")
+
+
+def test_a_folder_that_may_not_be_looked_at_keeps_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    for name in ("stat", "exists", "is_dir", "mkdir", "read_bytes"):
+        monkeypatch.setattr(Path, name, refused)
+    folder = FitFolder(folder=tmp_path / "locked" / "cache")
+    folder.keep(KEY, FIT)
+    assert folder.find(KEY) is None
