@@ -227,6 +227,9 @@ def _pose(history: History, now: datetime, horizon: timedelta, settings: Forecas
         return Outlook(targets=targets, known=min(int(targets.min()) - lag, peaks.values.size))
 
     first = outlook(start, slots, 0)
+    if not np.isfinite(peaks.values[: max(first.known, 0)]).any():
+        message = f"no slot of {slot // timedelta(minutes=1)} minutes is half seen in the history"
+        raise HistoryError(message, remedy=f"Give a longer history, at least {slot // timedelta(minutes=1)} minutes.")
     lag = int(first.targets[0]) - first.known + peaks.straddled
     length = min(slots, GROWTH_DAYS * peaks.per_day)
     past = (outlook(start - DAY * day, length, lag) for day in range(1, max(POOL_DAYS, settings.backtest_days + 1) + 1))

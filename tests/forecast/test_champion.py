@@ -127,6 +127,13 @@ def test_without_a_repeated_day_the_last_resort_never_asks_for_less_than_what_ra
     assert {s.forecaster for s in champion.scores if "needs 2 days" in s.excuse} == {"lastweek", "prophet", "seasonal"}
 
 
+@pytest.mark.parametrize("forecaster", ["auto", "recent"])
+def test_a_history_in_which_no_slot_is_half_seen_is_refused(forecaster: str) -> None:
+    with pytest.raises(HistoryError, match="no slot of 15 minutes is half seen") as refused:
+        asked(a_history(np.full(5, 3.0), step=1), forecaster)
+    assert "at least 15 minutes" in refused.value.remedy
+
+
 @pytest.mark.parametrize("days", [2, 3, 14])
 @pytest.mark.parametrize("forecaster", LIGHT)
 def test_the_light_forecasters_work_from_two_days_on(days: int, forecaster: str) -> None:
