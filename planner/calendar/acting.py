@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 
-from planner.base import iso
-from planner.calendar.campaigns import MINUTE, Campaign, Dates, Ignored, Mask, minutes_of
+from planner.base import MINUTE, iso
+from planner.calendar.campaigns import Campaign, Dates, Ignored, Mask, minutes_of
 from planner.calendar.days import Day, classify
 from planner.calendar.likeness import wall_slot
 from planner.calendar.rules import Evidence, labels

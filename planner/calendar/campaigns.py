@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.base import MINUTE
 from planner.calendar.days import OwnDay
 from planner.forecasters.base import Floats, Ints
 
-MINUTE = timedelta(minutes=1)
 Mask = NDArray[np.bool_]
 
 
