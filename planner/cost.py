@@ -17,7 +17,7 @@ from planner.replay import Floats, replay_document
 from planner.risk import expected_load
 
 PATHS = (0.1, 0.3, 0.5, 0.7, 0.9)
-"""Equally likely paths of the load: every slot at this quantile of its peak."""
+"""Equally likely paths of the load: every slot at this quantile of its mean, with arrivals drawn around it."""
 WEEK_MINUTES = 7 * 24 * 60
 
 

@@ -22,8 +22,9 @@ HOUR = timedelta(hours=1)
 class Policies:
     """`hour` is followed until `near_end` and judged by plans renewed each hour, `day` from then on, by daily ones.
 
-    Whoever renews the plan each hour gets all its capacity from the first, whoever doesn't nearly all from the second:
-    both promises are kept without asking how often somebody will come back.
+    Whoever renews the plan each hour gets nearly all its capacity from the first (a plan started between :15 and :29
+    follows it for 31 to 45 minutes), whoever doesn't nearly all from the second: both promises are nearly kept without
+    asking how often somebody will come back.
     """
 
     hour: Choice

@@ -1,4 +1,4 @@
-"""explain: why a plan asks for so many instances at one minute. Changes and stores nothing."""
+"""explain: why a plan asks for so many instances at one minute. Changes nothing and stores no plan."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def explain(  # noqa: PLR0917  # typer makes each an option
     cache: Cache = None,
     json: AsJson = False,
 ) -> None:
-    """Explain why a plan asks for so many instances at one minute: plans as `plan` would, and stores nothing."""
+    """Explain why a plan asks for so many instances at one minute: plans as `plan` would, and stores no plan."""
     from planner.explain import explain as why  # noqa: PLC0415  # as above
     from planner.exports.terminal import explanation_view  # noqa: PLC0415  # `planner --help` stays fast
     from planner.pipeline import reasoned  # noqa: PLC0415  # as above

@@ -44,7 +44,11 @@ Export = Annotated[
     Path | None, typer.Option(metavar="DIR", help="Write the plan's documents and pictures into this folder.")
 ]
 DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Store nothing (plan never writes to Function Compute anyway).")
+    bool,
+    typer.Option(
+        "--dry-run",
+        help="Store no plan (plan never writes to Function Compute anyway); fits are kept, --cache off: none.",
+    ),
 ]
 Cache = Annotated[
     Path | None,
