@@ -1,7 +1,8 @@
 """Rolling origins over a function's own past: what our plans, the baselines and the reference would have done.
 
 For each of the last days every policy makes its document from what was known at that time, and Function Compute is
-replayed on the load that came. All policies are judged by the same rules and begin with the same instances.
+replayed on the load that came. All policies are judged by the same rules, and each begins as if its own document had
+been running, with no less than the last known load needed and one more.
 """
 
 from __future__ import annotations
