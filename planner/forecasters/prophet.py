@@ -1,4 +1,4 @@
-"""Prophet on slot peaks: the only door to the library."""
+"""Prophet on slot means: the only door to the library."""
 
 from __future__ import annotations
 
