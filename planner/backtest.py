@@ -190,20 +190,30 @@ def past_of(history: History, instance_concurrency: int, company: Dates | None =
     )
 
 
-def judged_days(past: Past, end: datetime, rules: Rules, *, count: int, every: int) -> tuple[datetime, ...]:
+def judged_days(
+    past: Past, end: datetime, rules: Rules, *, count: int, every: int, minimum: timedelta = timedelta(0)
+) -> tuple[datetime, ...]:
     """The beginnings of every n-th of the last `count` whole days before `end`, oldest first.
 
-    A day has 24 hours, the last one ends at the zone's last midnight. Days with less than two days of past, or that
-    the history lacks more than a fiftieth of, are left out; HistoryError where none is left.
+    A day has 24 hours, the last one ends at the zone's last midnight. Days with less than two days of past, of which
+    less than `minimum` was known then, or that the history lacks more than a fiftieth of, are left out; HistoryError
+    where none is left.
     """
     local = min(end, past.history.end).astimezone(ZoneInfo(rules.zone))
     midnight = utc(local.replace(hour=0, minute=0, second=0, microsecond=0))
     found = [midnight - back * DAY for back in range(count, 0, -1)][::every]
-    days = tuple(day for day in found if day - past.start >= MIN_PAST and _missing(past.history, day) <= MOST_MISSING)
+    days = tuple(
+        day
+        for day in found
+        if day - past.start >= MIN_PAST
+        and past.known(day, rules.latency).days >= minimum
+        and _missing(past.history, day) <= MOST_MISSING
+    )
     if not days:
+        needed = max(MIN_PAST, minimum) / DAY
         raise HistoryError(
-            f"{past.history.source}: no whole day before {iso(midnight)} has two days of history before it",
-            remedy="Give a longer history (three days at least), a later --now, or more --days.",
+            f"{past.history.source}: no whole day before {iso(midnight)} has {needed:g} days of history before it",
+            remedy=f"Give a longer history (more than {needed + 1:g} days), a later --now, or more --days.",
         )
     return days
 

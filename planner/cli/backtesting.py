@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -73,9 +72,10 @@ def backtest(  # noqa: PLR0917  # typer makes each an option
     if again <= timedelta(0) or DAY % again or again % timedelta(minutes=1):
         raise InputError(f"--replan {replan} is no whole part of a day", remedy="Write 1h, 6h or 24h.")
     question = room.question(history=history, now=instant("--now", now), horizon=DAY, adopt=False)
-    past = replace(past_of(question.history, question.instance_concurrency, question.company), company=question.company)
+    past = past_of(question.history, question.instance_concurrency, question.company)
     rules = _rules(room.settings, again, unseen, instant_put=instant_put)
-    chosen = judged_days(past, question.now, rules, count=days, every=every)
+    minimum = room.settings.history.minimum
+    chosen = judged_days(past, question.now, rules, count=days, every=every, minimum=minimum)
     report = _report(room.settings, _judged(room, past, chosen, rules, jobs=jobs, fits=room.fits(cache)))
     files: tuple[Path, ...] = ()
     if out is not None:

@@ -89,7 +89,14 @@ class TestTheDays:
         with pytest.raises(HistoryError, match="no whole day") as refused:
             judged_days(past(2), NOW, rules(), count=7, every=1)
 
-        assert "three days" in refused.value.remedy
+        assert "3 days" in refused.value.remedy
+
+    def test_days_before_which_less_was_known_than_the_owner_asks_for_are_left_out(self) -> None:
+        found = judged_days(past(9), NOW, rules(), count=7, every=1, minimum=7 * DAY)
+
+        assert found == (NOW - DAY,)  # the day before it lacks the minutes that had not arrived
+        asks = settings().model_copy(update={"history": settings().history.model_copy(update={"minimum": 7 * DAY})})
+        assert our_documents(asks, past(9), found, rules())
 
     def test_with_a_shorter_replan_there_are_as_many_origins_as_fit(self) -> None:
         found = origins((NOW,), rules(replan=6 * HOUR))

@@ -118,7 +118,7 @@ def test_each_nth_day_is_judged(planner: Planner, folder: Path) -> None:
         (("--replan", "0h"), "--replan 0h is no whole part of a day"),
         (("--replan", "soon"), "--replan 'soon' is no duration"),
         (("--latency", "3"), "--latency '3' is no duration"),
-        (("--now", "2026-03-20T09:00:00Z"), "has two days of history before it"),
+        (("--now", "2026-03-20T09:00:00Z"), "has 2 days of history before it"),
         (("--history", "none.csv"), "none.csv: no such file"),
     ],
 )
