@@ -22,6 +22,8 @@ from traces import Trace, traces
 from planner import capacity, risk
 from planner.config import FunctionConfig, load_config
 from planner.forecasters import nowcast
+from planner.forecasters.base import Floats
+from planner.guard import NO_GUARD
 from planner.risk import Policy
 from planner.stairs import StairRules
 
@@ -33,13 +35,13 @@ def allow(may: Callable[[Policy], bool]) -> Switch:
     """Let the search choose among some policies only."""
 
     def switch() -> None:
-        pick = risk._pick
+        pick = risk._pick  # noqa: SLF001  # the one place that chooses
 
-        def picked(share: risk.Floats, hours: risk.Floats, rules: risk.RiskRules, *rest: float, days: int) -> risk.Choice:
+        def picked(share: Floats, hours: Floats, rules: risk.RiskRules, *rest: float, days: int) -> risk.Choice:
             allowed = np.array([may(policy) for policy in rules.policies])
             return pick(np.where(allowed, share, 1e9), hours, rules, *rest, days=days)
 
-        risk._pick = picked  # type: ignore[assignment]
+        risk._pick = picked  # type: ignore[assignment]  # noqa: SLF001
 
     return switch
 
@@ -58,7 +60,8 @@ def alone_for_each(cold: np.ndarray, sizes: np.ndarray, prices: np.ndarray, rule
 
 
 def no_stairs() -> None:
-    capacity.cheapest, capacity.cheapest_for_each = alone, alone_for_each  # type: ignore[assignment]
+    put(capacity, "cheapest", alone)()
+    put(capacity, "cheapest_for_each", alone_for_each)()
 
 
 SWITCHES: dict[str, Switch] = {
@@ -67,7 +70,7 @@ SWITCHES: dict[str, Switch] = {
     "forecast errors (arrivals only)": allow(lambda policy: not policy.errors),
     "a certain tide (errors always)": allow(lambda policy: policy.errors),
     "guards by the hour": allow(lambda policy: policy.guard.deviations is None),
-    "any guard": allow(lambda policy: policy.guard == risk.NO_GUARD),
+    "any guard": allow(lambda policy: policy.guard == NO_GUARD),
     "other services' shares": put(risk, "PRIOR_DAYS", 1e-9),
     "the margin": put(risk, "DOUBT", 0.0),
     "recency of past days": put(risk, "HALF_LIFE_DAYS", 1e9),

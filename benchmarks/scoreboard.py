@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -151,8 +152,8 @@ def measured(settings: FunctionConfig, asked: argparse.Namespace, case: tuple[Tr
         history=trace.minutes,
         native=trace.native,
         start=trace.minutes.start,
-        load=trace.minutes.series.ffill().to_numpy(),
-        rate=trace.rate.ffill().to_numpy(),
+        load=np.asarray(trace.minutes.series.ffill(), dtype=np.float64),
+        rate=np.asarray(trace.rate.ffill(), dtype=np.float64),
         instance_concurrency=1,
     )
     rules = judged_by(settings, asked)
@@ -199,7 +200,7 @@ def judged_by(settings: FunctionConfig, asked: argparse.Namespace) -> Rules:
 
 def report(rows: list[Row], asked: argparse.Namespace) -> str:
     table = pd.DataFrame([vars(row) for row in rows])
-    policies = [policy_row(name, group, asked.objective) for name, group in table.groupby("policy", sort=False)]
+    policies = [policy_row(str(name), group, asked.objective) for name, group in table.groupby("policy", sort=False)]
     command = shlex.join(["python", "benchmarks/scoreboard.py", *said(asked)])
     parts = [f"```sh\n{command}\n```", markdown(POLICY_HEADS, policies)]
     ours = table[table.policy == OURS].sort_values(["regret", "cold"], ascending=False)
@@ -241,7 +242,7 @@ def policy_row(name: str, group: pd.DataFrame, objective: float) -> tuple[str, .
     )
 
 
-def series_row(row, table: pd.DataFrame) -> tuple[str, ...]:  # noqa: ANN001  # a pandas row
+def series_row(row: Any, table: pd.DataFrame) -> tuple[str, ...]:  # noqa: ANN401  # a pandas row
     rivals = table[(table.series == row.series) & (table.kind == row.kind) & (table.policy != OURS)]
     best = rivals.loc[rivals.regret.idxmin()] if np.isfinite(rivals.regret).any() else None
     return (

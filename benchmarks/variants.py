@@ -45,7 +45,7 @@ def level_shift(rate: Rate, first: datetime) -> Rate:
 def holiday(rate: Rate, first: datetime) -> Rate:
     """Two judged days at a third of the load, and a fuller day after them."""
     day = hours(rate, first) // 24
-    return rate * np.select([(day == 3) | (day == 4), day == 5], [1 / 3, 1.2], 1.0)
+    return rate * np.asarray(np.select([(day == 3) | (day == 4), day == 5], [1 / 3, 1.2], 1.0), dtype=np.float64)
 
 
 def launch(rate: Rate, first: datetime) -> Rate:

@@ -36,8 +36,8 @@ def a_folder(tmp_path: Path, *, days: int = 10, step: timedelta = HOUR) -> Path:
 def asked(folder: Path = scoreboard.SAMPLE, **changes) -> Namespace:
     usual = {
         "folder": folder, "days": 7, "every": 1, "objective": 0.001, "replan_hours": 24, "among": Among.LAST,
-        "hold": Reaction().hold, "seed": 7, "jobs": 1, "only_traces": False, "baselines_only": False, "ours_only": False,
-        "write": None, "name": "sample", "csv": None,
+        "hold": Reaction().hold, "seed": 7, "jobs": 1, "only_traces": False, "baselines_only": False,
+        "ours_only": False, "write": None, "name": "sample", "csv": None,
     }  # fmt: skip
     return Namespace(**(usual | changes))
 
