@@ -64,18 +64,22 @@ def no_stairs() -> None:
     put(capacity, "cheapest_for_each", alone_for_each)()
 
 
+def nothing() -> None:
+    """As it is, or switched in the settings."""
+
+
 SWITCHES: dict[str, Switch] = {
-    "nothing": lambda: None,
+    "nothing": nothing,
     "the nowcast": put(nowcast, "FOLLOWED", ((0.0, 1.0), (0.0, 0.0))),
     "forecast errors (arrivals only)": allow(lambda policy: not policy.errors),
     "a certain tide (errors always)": allow(lambda policy: policy.errors),
     "guards by the hour": allow(lambda policy: policy.guard.deviations is None),
-    "any guard": allow(lambda policy: policy.guard == NO_GUARD),
+    "any guard": nothing,
     "other services' shares": put(risk, "PRIOR_DAYS", 1e-9),
     "the margin": put(risk, "DOUBT", 0.0),
     "recency of past days": put(risk, "HALF_LIFE_DAYS", 1e9),
     "stairs (each slot alone)": no_stairs,
-    "a pinned forecaster (Prophet too)": lambda: None,
+    "a pinned forecaster (Prophet too)": nothing,
 }
 
 
@@ -100,6 +104,7 @@ def main() -> None:
             update={
                 "objective": objective,
                 "forecast": settings.forecast.model_copy(update={"forecaster": forecaster}),
+                "guardrails": settings.guardrails.model_copy(update={"live": "off" if name == "any guard" else "auto"}),
             }
         )
         with ProcessPoolExecutor(asked.jobs) as pool:  # processes of its own: a switch stays where it was thrown

@@ -60,7 +60,7 @@ def guardrails(
     """The trackers of a document whose dated steps end at `horizon_end`.
 
     `holds` are the steps that may be in effect while the document is put. `live` is the live guard, empty where none
-    is worth it; each of its windows is a tracker of its own, named by its end, which a renewal within it keeps.
+    is wanted; each of its windows is a tracker of its own, named by its end, which a renewal within it keeps.
     """
     if not policy.enabled:
         return ()

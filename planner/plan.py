@@ -131,7 +131,7 @@ class Evidence:
     near_reason: str
     near_end: datetime
     guard: tuple[GuardWindow, ...]
-    """The live guard's metric targets; empty where none is worth it."""
+    """The live guard's metric targets; empty where the owner switched it off."""
     instance_concurrency: int
     lead: timedelta
     """From asking FC to the first warm request, evaluation lag included."""
