@@ -23,7 +23,6 @@ from planner import capacity, risk
 from planner.config import FunctionConfig, load_config
 from planner.forecasters import nowcast
 from planner.forecasters.base import Floats
-from planner.guard import NO_GUARD
 from planner.risk import Policy
 from planner.stairs import StairRules
 
