@@ -207,7 +207,7 @@ def judged_days(
         for day in found
         if day - past.start >= MIN_PAST
         and past.known(day, rules.latency).days >= minimum
-        and _missing(past.history, day) <= MOST_MISSING
+        and past.history.missing(day, DAY) <= MOST_MISSING
     )
     if not days:
         needed = max(MIN_PAST, minimum) / DAY
@@ -372,9 +372,3 @@ def _known(past: Past, now: datetime, rules: Rules) -> Known:
         ceiling=rules.ceiling,
         zone=rules.zone,
     )
-
-
-def _missing(history: History, day: datetime) -> float:
-    """Share of the intervals of a day without a value."""
-    held = history.series.loc[day : day + DAY - timedelta(microseconds=1)]
-    return 1 - float(held.notna().sum()) * (history.step / DAY)

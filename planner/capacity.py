@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from planner.stairs import StairRules, cheapest, cheapest_for_each
 if TYPE_CHECKING:
     from planner.demand import Demand
 
+Slots = TypeVar("Slots", NDArray[np.int64], NDArray[np.float64])
 IMPOSSIBLE = 1e18
 """Instance-minutes of a schedule that breaks a limit."""
 
@@ -123,10 +124,17 @@ def _stairs(demand: Demand, rules: StepRules) -> StairRules:
 
 
 def per_minute(need: Need, start: datetime, minutes: int) -> NDArray[np.int64]:
-    """What is needed in each minute from `start`; the last slot holds on. Shape (minutes,)."""
-    offset = minutes_between(need.start, start)
-    slot = (np.arange(minutes) + offset) // int(need.slot / MINUTE)
-    return need.instances[np.clip(slot, 0, len(need.instances) - 1)]
+    """What is needed in each minute from `start`; shape (minutes,)."""
+    return by_minute(need.instances, need.start, need.slot, start, minutes)
+
+
+def by_minute(slots: Slots, begin: datetime, slot: timedelta, start: datetime, minutes: int) -> Slots:
+    """Values by slot from `begin` on as values by minute from `start` on; works on the last axis.
+
+    The first slot reaches back before `begin`, and the last one holds on.
+    """
+    at = (np.arange(minutes) + minutes_between(begin, start)) // int(slot / MINUTE)
+    return slots[..., np.clip(at, 0, slots.shape[-1] - 1)]
 
 
 def until_met(need: Need, start: datetime, end: datetime, rules: StepRules) -> NDArray[np.int64]:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from planner.base import MINUTE, minutes_between
-from planner.capacity import CapacitySchedule
+from planner.capacity import CapacitySchedule, by_minute
 from planner.demand import Demand, Sizing, demand
 from planner.forecast import Champion, Forecast
 from planner.guard import GuardWindow, windows
@@ -66,8 +66,7 @@ def guarded(
     before = minutes_between(start, schedule.start)
     asked = np.pad(schedule.per_minute(), (before, 0), mode="edge")
     capacity = (asked * instance_concurrency).astype(np.float64)
-    slot = (np.arange(len(capacity)) + minutes_between(forecast.start, start)) // int(forecast.slot / MINUTE)
-    tide = forecast.quantile(0.5)[np.clip(slot, 0, len(forecast.values) - 1)]
+    tide = by_minute(forecast.quantile(0.5), forecast.start, forecast.slot, start, len(capacity))
     border = min(minutes_between(start, policies.near_end), len(tide)) if policies.near_end > schedule.start else 0
     # Two windows of an hour, by whole hours as the rest: a renewal within the hour keeps their names.
     near = windows(policies.hour.policy.guard, start, tide[:border], capacity[:border], most=3)

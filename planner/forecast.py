@@ -322,14 +322,13 @@ def _champion(problem: _Problem, trial: Trial, name: str, scores: tuple[Score, .
     near, past_hours = hourly(problem.peaks, problem.hours, len(trial.past), POOL_DAYS)
     values = trial.now[: problem.slots].copy()
     values[: len(near)] = near[: problem.slots]
-    hour = timedelta(hours=1)
     return Champion(
         forecast=made(problem.start, values),
         usual=values[:, LEVELS.index(0.5)],
         nowcast_end=problem.start + problem.slot * min(len(near), problem.slots),
         backtests=tuple(reversed(backtests)),
         hourly=tuple(
-            Backtest(origin=origin, forecasts=tuple(made(origin + hour * at, v) for at, v in enumerate(day)))
+            Backtest(origin=origin, forecasts=tuple(made(origin + HOUR * at, v) for at, v in enumerate(day)))
             for origin, day in reversed(list(zip(origins, past_hours, strict=False)))
         ),
         scores=scores,

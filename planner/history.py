@@ -111,6 +111,11 @@ class History:
         """The end of the last interval (exclusive), aware UTC."""
         return self.start + len(self.series) * self.step
 
+    def missing(self, start: datetime, span: timedelta) -> float:
+        """Share of the intervals that begin in [start, start + span) without a value; outside the history all are."""
+        held = self.series.loc[pd.Timestamp(start) : pd.Timestamp(start + span - timedelta(microseconds=1))]
+        return 1 - float(held.notna().sum()) * (self.step / span)
+
     @property
     def days(self) -> timedelta:
         """The time from start to end, gaps included."""

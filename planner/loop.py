@@ -17,6 +17,7 @@ import numpy as np
 from numba import njit, typeof, types
 from numpy.typing import NDArray
 
+from planner.compiled import kept
 from planner.reading import NONE, Minutes
 
 Floats = NDArray[np.float64]
@@ -211,16 +212,8 @@ def run(given: Given, rules: Rules, living: Living, found: Found) -> None:
 
 @cache
 def _compiled() -> Callable[..., None]:
-    """The loop, compiled once for arrays of any layout and kept in a folder of numba's choice.
-
-    That is NUMBA_CACHE_DIR, else the package's own, else the user's cache; where none can be written, each process
-    compiles anew, which takes some seconds.
-    """
-    compile_: Callable[..., Callable[[Callable[..., None]], Callable[..., None]]] = njit
-    try:
-        return compile_(_signature(), cache=True, error_model="numpy")(_run)
-    except RuntimeError:  # numba found no folder
-        return compile_(_signature(), error_model="numpy")(_run)
+    """The loop, compiled once for arrays of any layout."""
+    return kept(_run, _signature(), error_model="numpy")
 
 
 def _signature() -> object:

@@ -246,12 +246,8 @@ def acting_of(settings: FunctionConfig, question: Question) -> Acting:
 def _of_sound_days(champion: Champion, history: History) -> Champion:
     """Without past days of which the history lacks a part, or is to ignore it: a replay of them would judge the gap."""
 
-    def missing(origin: datetime) -> float:
-        there = history.series.loc[pd.Timestamp(origin) : pd.Timestamp(origin + DAY - history.step)]
-        return 1 - float(there.notna().sum()) / (DAY / history.step)
-
     def sound(days: tuple[Backtest, ...]) -> tuple[Backtest, ...]:
-        return tuple(day for day in days if missing(day.origin) <= MOST_MISSING)
+        return tuple(day for day in days if history.missing(day.origin, DAY) <= MOST_MISSING)
 
     return replace(champion, backtests=sound(champion.backtests), hourly=sound(champion.hourly))
 

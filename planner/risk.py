@@ -17,12 +17,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from importlib.resources import files
-from typing import TypeVar
 
 import numpy as np
 
 from planner.base import MINUTE
-from planner.capacity import StepRules, levels_for_each, required
+from planner.capacity import StepRules, by_minute, levels_for_each, required
 from planner.demand import Ints, Sizing, demand
 from planner.forecast import Backtest, Forecast
 from planner.guard import NO_GUARD, Guard, following, whole_hours
@@ -51,7 +50,6 @@ DOUBT = 0.35
 LEAST_ALLOWED = 0.4
 """Of the objective, however rare what it counts."""
 SEED = 7
-Slots = TypeVar("Slots", Ints, Floats)
 MICROSECOND = timedelta(microseconds=1)
 
 
@@ -201,11 +199,8 @@ def expected_load(forecast: Forecast, levels: Sequence[float], *, start: datetim
 
     Arrivals are drawn around it (Poisson, seeded); the last slot holds on.
     """
-    slot = int(forecast.slot / MINUTE)
-    ahead = int((start - forecast.start) / MINUTE)
     tides = np.stack([forecast.quantile(level) for level in levels])
-    means = np.repeat(tides, slot, axis=1)[:, ahead : ahead + minutes]
-    means = np.pad(means, ((0, 0), (0, minutes - means.shape[1])), mode="edge")
+    means = by_minute(tides, forecast.start, forecast.slot, start, minutes)
     return np.random.default_rng(SEED).poisson(means).astype(np.float64)
 
 
@@ -242,20 +237,14 @@ def _followed(day: Backtest, rules: RiskRules) -> tuple[Ints, Floats]:
     tide = np.empty(DAY)
     for number, forecast in enumerate(day.forecasts):
         first = number * each
-        ahead = int((day.origin + first * MINUTE - forecast.start) / MINUTE)
-        slot = int(forecast.slot / MINUTE)
-        tide[first : first + each] = _minutes(forecast.quantile(0.5), slot, ahead, each)
+        start = day.origin + first * MINUTE
+        tide[first : first + each] = by_minute(forecast.quantile(0.5), forecast.start, forecast.slot, start, each)
         for counted in ERRORS:
             weighed = demand(forecast, sizing=rules.sizing, worth=1.0, errors=counted)
-            need = _minutes(levels_for_each(weighed, WORTHS, rules.steps), slot, ahead, each + lead)
+            levels = levels_for_each(weighed, WORTHS, rules.steps)
+            need = by_minute(levels, forecast.start, forecast.slot, start, each + lead)
             asked[int(counted), :, first : first + each] = required(need, rules.steps)[:, :each]
     return asked.reshape(-1, DAY), tide
-
-
-def _minutes(slots: Slots, slot: int, ahead: int, minutes: int) -> Slots:
-    """Values by slot as values by minute, from `ahead` minutes on; the last slot holds on. Works on the last axis."""
-    at = np.clip((np.arange(minutes) + ahead) // slot, 0, slots.shape[-1] - 1)
-    return slots[..., at]
 
 
 def _pick(share: Floats, hours: Floats, rules: RiskRules, allowed: float, *, days: int) -> Choice:

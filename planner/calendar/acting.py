@@ -98,10 +98,6 @@ class Acting:
             raise HistoryError(message, remedy="Shorten the spans to ignore, or give a longer history.")
         return replace(history, series=series.loc[first:last])
 
-    def ignores(self, start: datetime, span: timedelta) -> float:
-        """Share of a span that is to be ignored."""
-        return float(self._ignored(start, span // MINUTE, MINUTE).mean())
-
     def ordinary(self, peaks: Peaks) -> Peaks:
         """The peaks as they would have been on ordinary days, with the days that a rule takes for others."""
         values = peaks.values

@@ -20,7 +20,6 @@ SHOWN_DAYS = 3
 LEAST = 1e-5
 """Cold shares below are drawn here: the axis is logarithmic."""
 OURS_SIZE, RIVAL_SIZE = 17, 14
-_IN_POINT = {"ha": "center", "va": "center_baseline", "weight": "bold", "color": "white"}
 HOURS = (1, 1.2, 1.5, 2, 3, 4, 6, 10, 20, 50, 100)
 
 

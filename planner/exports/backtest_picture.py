@@ -5,11 +5,10 @@ Drawn as `plan.png` is: matplotlib's own defaults, its bundled font, no time sta
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING
 
 from planner.exports.backtest_words import Report, grounds, headline, savings
-from planner.exports.picture import DPI, INCHES, LEFT, RIGHT, SMALL_SIZE, STYLE, TITLE_SIZE, TOP, wrapped
+from planner.exports.picture import LEFT, RIGHT, SMALL_SIZE, TITLE_SIZE, TOP, as_png, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -19,19 +18,7 @@ NAME = "backtest.png"
 
 def render(report: Report) -> bytes:
     """A PNG of 1600 x 900."""
-    import matplotlib as mpl  # noqa: PLC0415  # a third of a second that only this export needs
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
-    from matplotlib.figure import Figure  # noqa: PLC0415
-
-    with mpl.rc_context():
-        mpl.rcdefaults()
-        mpl.rcParams.update(STYLE)  # type: ignore[arg-type]  # its keys are a list of literals
-        figure = Figure(figsize=INCHES, dpi=DPI, facecolor="white")
-        FigureCanvasAgg(figure)
-        _draw(figure, report)
-        image = io.BytesIO()
-        figure.savefig(image, format="png", dpi=DPI, metadata={"Software": None})
-    return image.getvalue()
+    return as_png(lambda figure: _draw(figure, report))
 
 
 def _draw(figure: Figure, report: Report) -> None:

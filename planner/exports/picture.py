@@ -7,6 +7,7 @@ the same bytes. Colours are of Okabe and Ito's palette, told apart by every kind
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from planner.exports import words
@@ -37,6 +38,11 @@ STYLE: dict[str, object] = {
 
 def render(plan: Plan) -> bytes:
     """A PNG of 1600 x 900."""
+    return as_png(lambda figure: _draw(figure, plan))
+
+
+def as_png(draw: Callable[[Figure], None]) -> bytes:
+    """What `draw` puts on a figure of 1600 x 900, as a PNG: the same on every machine."""
     import matplotlib as mpl  # noqa: PLC0415  # a third of a second that only this export needs
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
     from matplotlib.figure import Figure  # noqa: PLC0415
@@ -47,7 +53,7 @@ def render(plan: Plan) -> bytes:
         mpl.rcParams.update(STYLE)  # type: ignore[arg-type]  # its keys are a list of literals
         figure = Figure(figsize=INCHES, dpi=DPI, facecolor="white")
         FigureCanvasAgg(figure)
-        _draw(figure, plan)
+        draw(figure)
         image = io.BytesIO()
         figure.savefig(image, format="png", dpi=DPI, metadata={"Software": None})
     return image.getvalue()

@@ -159,8 +159,8 @@ def test_ignored_spans_are_gaps_and_say_so() -> None:
     seen = found.seen(history)
     assert int(seen.series.isna().sum()) == 96
     assert (seen.start, seen.end) == (history.start, history.end)
-    assert found.ignores(midnight("2026-11-02"), DAY) == 1
-    assert found.ignores(midnight("2026-11-02") - DAY / 2, DAY) == 0.5
+    assert seen.missing(midnight("2026-11-02"), DAY) == 1
+    assert seen.missing(midnight("2026-11-02") - DAY / 2, DAY) == 0.5
     assert found.notes == ("calendar: 2026-11-02 00:00 to 2026-11-03 00:00 is left out: outage (test.yaml)",)
 
 
