@@ -5,7 +5,7 @@
 A folder of CSV files with the columns timestamp,value; the country as in the configuration (CN, AU-VIC). `never` knows
 no rule, `always` forecasts a public holiday as a Sunday and a make-up workday as the weekday that it stands in for, and
 `auto` decides by what came before the day. Errors are those of the incumbent forecaster's centre: the sum of the
-absolute errors over the sum of the peaks. `after` is the mean error of the ordinary days up to a week after a special
+absolute errors over the sum of the tide. `after` is the mean error of the ordinary days up to a week after a special
 one.
 """
 
@@ -26,7 +26,7 @@ from planner.calendar.rules import special_days
 from planner.errors import HistoryError
 from planner.forecasters.base import Outlook
 from planner.forecasters.seasonal import Seasonal
-from planner.forecasters.slots import DAY, slot_length, slot_peaks
+from planner.forecasters.slots import DAY, slot_length, slot_tide
 from planner.history import History
 from planner.sources.files import read_history
 
@@ -43,8 +43,8 @@ def error(history: History, day: date, calendar: Calendar) -> float:
     past = history.until(now)
     acting = decide(calendar, past, now=now, end=midnight(day + DAY, calendar.time_zone))
     slot = slot_length(history.step)
-    seen = acting.ordinary(slot_peaks(past, slot, calendar.time_zone))
-    there = slot_peaks(history.until(now + 2 * DAY), slot, calendar.time_zone)
+    seen = acting.ordinary(slot_tide(past, slot, calendar.time_zone))
+    there = slot_tide(history.until(now + 2 * DAY), slot, calendar.time_zone)
     first = (day - date(1970, 1, 1)).days * seen.per_day - seen.first
     starts = [first - back * seen.per_day for back in range(LEARNT + 1)]
     outlooks = [Outlook(targets=np.arange(s, s + seen.per_day), known=min(s, seen.values.size)) for s in starts]

@@ -4,7 +4,7 @@
 
 The measure is the weighted quantile loss (mean over the levels 0.5, 0.9, 0.95 and 0.99) over that of a baseline of the
 same run: the same slot a week before (a day before, until a week is known) with the quantiles of its pooled errors
-over four weeks. Below 1 is better. Coverage is the share of peaks within the quantile of that level.
+over four weeks. Below 1 is better. Coverage is the share of tide within the quantile of that level.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from planner.errors import HistoryError
 from planner.forecast import FORECASTERS, LEVELS, ForecastSettings, forecast
-from planner.forecasters.slots import EPOCH, slot_length, slot_peaks
+from planner.forecasters.slots import EPOCH, slot_length, slot_tide
 from planner.history import History
 from planner.sources.files import read_history
 
@@ -49,15 +49,15 @@ def judged(values: NDArray[np.float64], truth: NDArray[np.float64]) -> NDArray[n
 def measure(history: History, names: list[str], days: int) -> dict[str, list[float]]:
     """Ratio to the baseline, coverage and CPU seconds a forecast, of each forecaster."""
     slot = slot_length(history.step)
-    held = slot_peaks(history, slot, "UTC")
-    peaks, first = held.values, EPOCH + held.first * slot
+    held = slot_tide(history, slot, "UTC")
+    tide, first = held.values, EPOCH + held.first * slot
     last = history.end.replace(hour=0, minute=0, second=0, microsecond=0)
     origins = [last - DAY * day for day in range(days, 0, -1) if last - DAY * day - first >= 2 * DAY]
     sums = {name: np.zeros(6) for name in ["baseline", *names]}
     for now in origins:
         at, per_day = (now - first) // slot, DAY // slot
-        truth = peaks[at : at + per_day]
-        sums["baseline"][:5] += judged(baseline(peaks[:at], per_day), truth)
+        truth = tide[at : at + per_day]
+        sums["baseline"][:5] += judged(baseline(tide[:at], per_day), truth)
         for name in names:
             begun = time.process_time()
             made = forecast(history.until(now), now=now, horizon=DAY, settings=ForecastSettings(forecaster=name))

@@ -55,11 +55,10 @@ def _share(trace: Trace, days: Sequence[Backtest]) -> Shares:
     return cold / max(offered, 1e-9)
 
 
-def main(folder: Path, left_out: str = "") -> None:
+def main(folder: Path) -> None:
     """Measure every trace and write the table, sorted within each policy so that no service can be told."""
-    chosen = [trace for trace in traces(folder) if not left_out or not trace.name.startswith(left_out)]
     with ProcessPoolExecutor() as pool:
-        found = [shares for shares in pool.map(cold_shares, chosen) if shares is not None]
+        found = [shares for shares in pool.map(cold_shares, traces(folder)) if shares is not None]
     table = {name: np.sort(np.stack([shares[name] for shares in found], axis=-1), axis=-1) for name in ("day", "hour")}
     body = {
         "errors": ERRORS,
@@ -72,4 +71,4 @@ def main(folder: Path, left_out: str = "") -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), *sys.argv[2:])
+    main(Path(sys.argv[1]))

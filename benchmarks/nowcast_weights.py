@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from traces import Trace, traces
 
-from planner.forecasters.base import Peaks
+from planner.forecasters.base import Tide
 from planner.forecasters.nowcast import AHEAD_HOURS, LOOKBACK_HOURS, features, signs, spans
-from planner.forecasters.slots import slot_length, slot_peaks
+from planner.forecasters.slots import slot_length, slot_tide
 
 TABLE = Path(__file__).parent.parent / "planner" / "data" / "nowcast.json"
 RIDGE = 2e-4
@@ -26,16 +26,16 @@ LEAST_VARIANCE = 0.05
 Floats = NDArray[np.float64]
 
 
-def samples(peaks: Peaks) -> Iterator[tuple[int, Floats, Floats]]:
+def samples(tide: Tide) -> Iterator[tuple[int, Floats, Floats]]:
     """Each span of the horizon with its features and truths, over every hour of the series from its third day on."""
-    size = round(AHEAD_HOURS[-1] * peaks.per_day / 24)
-    known = np.arange(2 * peaks.per_day, peaks.values.size - size, max(peaks.per_day // 24, 1))
+    size = round(AHEAD_HOURS[-1] * tide.per_day / 24)
+    known = np.arange(2 * tide.per_day, tide.values.size - size, max(tide.per_day // 24, 1))
     targets = known[:, None] + np.arange(size)
-    made = signs(peaks, peaks.values.size)
-    parts, truth = features(made, targets, known, peaks.per_day), made.seen[targets]
+    made = signs(tide, tide.values.size)
+    parts, truth = features(made, targets, known, tide.per_day), made.seen[targets]
     held = np.isfinite(truth)
     for span, _ in enumerate(AHEAD_HOURS):
-        inside = held & (spans(targets - known[:, None], peaks.per_day) == span)
+        inside = held & (spans(targets - known[:, None], tide.per_day) == span)
         yield span, parts[inside], truth[inside]
 
 
@@ -50,10 +50,10 @@ def learn(services: list[Trace]) -> Floats:
     size = 1 + len(LOOKBACK_HOURS)
     gram, right = np.zeros((len(AHEAD_HOURS), size, size)), np.zeros((len(AHEAD_HOURS), size))
     for service in services:
-        peaks = slot_peaks(service.minutes, slot_length(service.minutes.step), "UTC")
-        if peaks.values.size < 4 * peaks.per_day:
+        tide = slot_tide(service.minutes, slot_length(service.minutes.step), "UTC")
+        if tide.values.size < 4 * tide.per_day:
             continue
-        for span, parts, truth in samples(peaks):
+        for span, parts, truth in samples(tide):
             variance = np.var(truth - parts[:, 0]) + LEAST_VARIANCE
             weight = 1 / (variance * len(truth))
             gram[span] += weight * parts.T @ parts

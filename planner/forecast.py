@@ -15,13 +15,13 @@ from planner.base import utc
 from planner.calendar.acting import NOTHING, Acting
 from planner.errors import HistoryError, InputError
 from planner.forecasters import nowcast, recent
-from planner.forecasters.base import LEVELS, Family, Outlook, Peaks
+from planner.forecasters.base import LEVELS, Family, Outlook, Tide
 from planner.forecasters.hours import HOURS, LONGEST_LAG, NO_HOURS, REACH, Hours, hourly
 from planner.forecasters.keeping import NO_FITS, Fits
 from planner.forecasters.lastweek import LastWeek
 from planner.forecasters.prophet import FitError, ProphetFamily
 from planner.forecasters.seasonal import Seasonal
-from planner.forecasters.slots import DAY, slot_length, slot_peaks, slot_start, wall_slots
+from planner.forecasters.slots import DAY, slot_length, slot_start, slot_tide, wall_slots
 from planner.forecasters.trial import Trial, attempt, average, loss
 from planner.history import History
 
@@ -160,7 +160,7 @@ class _Problem:
     start: datetime
     slot: timedelta
     slots: int
-    peaks: Peaks
+    tide: Tide
     outlooks: tuple[Outlook, ...]
     hours: Hours
     acting: Acting
@@ -168,7 +168,7 @@ class _Problem:
     @property
     def days(self) -> float:
         """Days of history that are known."""
-        return self.outlooks[0].known / self.peaks.per_day
+        return self.outlooks[0].known / self.tide.per_day
 
 
 def forecast(
@@ -217,45 +217,46 @@ def _pose(history: History, now: datetime, horizon: timedelta, settings: Forecas
         raise HistoryError(message, remedy=f"Give a history that ends less than {MAX_LAG.days} days before now.")
     slot = slot_length(history.step)
     start = slot_start(now, slot)
-    peaks = acting.ordinary(slot_peaks(history, slot, settings.time_zone))
+    tide = acting.ordinary(slot_tide(history, slot, settings.time_zone))
     slots = -(-(now + horizon - start) // slot)
 
     def outlook(origin: datetime, length: int, lag: int) -> Outlook:
-        index = pd.date_range(origin, periods=max(length, peaks.per_day), freq=slot)
-        targets = wall_slots(index, slot, settings.time_zone) - peaks.first
+        index = pd.date_range(origin, periods=max(length, tide.per_day), freq=slot)
+        targets = wall_slots(index, slot, settings.time_zone) - tide.first
         # Where clocks go back a later target is an earlier slot, which will be written once more.
-        return Outlook(targets=targets, known=min(int(targets.min()) - lag, peaks.values.size))
+        return Outlook(targets=targets, known=min(int(targets.min()) - lag, tide.whole))
 
     first = outlook(start, slots, 0)
-    if not np.isfinite(peaks.values[: max(first.known, 0)]).any():
-        message = f"no slot of {slot // timedelta(minutes=1)} minutes is half seen in the history"
+    if not np.isfinite(tide.values[: max(first.known, 0)]).any():
+        message = f"no slot of {slot // timedelta(minutes=1)} minutes is seen in the history"
         raise HistoryError(message, remedy=f"Give a longer history, at least {slot // timedelta(minutes=1)} minutes.")
-    lag = int(first.targets[0]) - first.known + peaks.straddled
-    length = min(slots, GROWTH_DAYS * peaks.per_day)
+    # Where an interval lies across the origin, the slot before it holds what was known only later.
+    across = bool((start - history.start) % history.step or HOUR % history.step)
+    lag = int(first.targets[0]) - first.known + across
+    length = min(slots, GROWTH_DAYS * tide.per_day)
     past = (outlook(start - DAY * day, length, lag) for day in range(1, max(POOL_DAYS, settings.backtest_days + 1) + 1))
-    usable = tuple(o for o in past if o.known >= 0.75 * peaks.per_day)
+    usable = tuple(o for o in past if o.known >= 0.75 * tide.per_day)
     return _Problem(
         start=start,
         slot=slot,
         slots=slots,
-        peaks=peaks,
+        tide=tide,
         outlooks=(first, *usable),
-        hours=_hours(peaks, start, slot, lag=lag, settings=settings),
+        hours=_hours(tide, start, slot, lag=lag, settings=settings),
         acting=acting,
     )
 
 
-def _hours(peaks: Peaks, start: datetime, slot: timedelta, *, lag: int, settings: ForecastSettings) -> Hours:
+def _hours(tide: Tide, start: datetime, slot: timedelta, *, lag: int, settings: ForecastSettings) -> Hours:
     """The hourly origins of the days that are replayed, and of those before them that their errors are learnt from."""
     if slot > HOUR or lag * slot > LONGEST_LAG:
         return NO_HOURS
     each, width = HOUR // slot, REACH * HOUR // slot
     count = HOURS * (settings.backtest_days + POOL_DAYS)
     index = pd.date_range(start - count * HOUR, periods=count * each + width, freq=slot)
-    slots = wall_slots(index, slot, settings.time_zone) - peaks.first
+    slots = wall_slots(index, slot, settings.time_zone) - tide.first
     targets = slots[np.arange(count + 1)[:, None] * each + np.arange(width)]
     known = targets.min(axis=1) - lag
-    known[-1] = min(int(known[-1]) + lag, peaks.values.size)
     return Hours(targets=targets, known=known)
 
 
@@ -266,7 +267,7 @@ def _try_all(
     prophet = ProphetFamily(seed=settings.seed, fits=fits)
     families: tuple[Family, ...] = (LastWeek(), Seasonal(), prophet)
     wanted = {AUTO: {f.name for f in families}, MEAN: set(MEAN_OF)}.get(settings.forecaster, {settings.forecaster})
-    near = nowcast.outlook_roots(problem.peaks, problem.outlooks)
+    near = nowcast.outlook_roots(problem.tide, problem.outlooks)
     trials: dict[str, Trial] = {}
     excuses: dict[str, str] = {}
     for family in families:
@@ -277,7 +278,7 @@ def _try_all(
             continue
         progress(f"trying {family.name} on {len(problem.outlooks) - 1} past days")
         try:
-            trials[family.name] = attempt(family, problem.peaks, problem.outlooks, near, settings.backtest_days)
+            trials[family.name] = attempt(family, problem.tide, problem.outlooks, near, settings.backtest_days)
         except FitError as error:
             if settings.forecaster == family.name:
                 raise
@@ -296,7 +297,7 @@ def _scores(problem: _Problem, trials: dict[str, Trial], excuses: dict[str, str]
     ]
     shared = min((len(trial.past) for trial in trials.values()), default=0)
     for name, trial in trials.items():
-        wql, covered = loss(Trial(now=trial.now, past=trial.past[:shared]), problem.peaks, problem.outlooks)
+        wql, covered = loss(Trial(now=trial.now, past=trial.past[:shared]), problem.tide, problem.outlooks)
         scores.append(Score(forecaster=name, origins=shared, wql=wql, coverage99=covered, excuse=""))
     return scores
 
@@ -319,7 +320,7 @@ def _champion(problem: _Problem, trial: Trial, name: str, scores: tuple[Score, .
 
     origins = [problem.start - DAY * (day + 1) for day in range(len(trial.past))]
     backtests = [Backtest(origin=o, forecasts=(made(o, v),)) for o, v in zip(origins, trial.past, strict=True)]
-    near, past_hours = hourly(problem.peaks, problem.hours, len(trial.past), POOL_DAYS)
+    near, past_hours = hourly(problem.tide, problem.hours, len(trial.past), POOL_DAYS)
     values = trial.now[: problem.slots].copy()
     values[: len(near)] = near[: problem.slots]
     return Champion(
@@ -337,6 +338,6 @@ def _champion(problem: _Problem, trial: Trial, name: str, scores: tuple[Score, .
 
 
 def _last_resort(problem: _Problem, scores: tuple[Score, ...], why: str) -> Champion:
-    trial = Trial(now=recent.quantiles(problem.peaks, problem.outlooks[0]), past=())
+    trial = Trial(now=recent.quantiles(problem.tide, problem.outlooks[0]), past=())
     promise = f"{why}; it never asks for less than what ran last"
     return _champion(replace(problem, hours=NO_HOURS), trial, recent.NAME, scores, promise)

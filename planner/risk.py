@@ -45,7 +45,7 @@ HALF_LIFE_DAYS = 7.0
 PRIOR_DAYS = 1.0
 PRIOR_CAP = 5.0
 """Times the objective: how badly one other service may speak against a policy."""
-DOUBT = 0.35
+DOUBT = 0.5
 """Share of an objective of 0.1 % that is kept as a margin on past days."""
 LEAST_ALLOWED = 0.4
 """Of the objective, however rare what it counts."""
@@ -134,7 +134,7 @@ def allowed_share(objective: float) -> float:
     """Cold share that is allowed on past days, below the objective: what looks best among many is worse than it looks.
 
     The rarer what is counted, the less a few days say of it: the error of a count is in proportion to its root, so the
-    margin is 35 % of an objective of 0.1 %, 20 % of one of 0.3 % and 11 % of one of 1 %.
+    margin is 50 % of an objective of 0.1 %, 29 % of one of 0.3 % and 16 % of one of 1 %.
     """
     return objective * max(1 - DOUBT * float(np.sqrt(0.001 / objective)), LEAST_ALLOWED)
 

@@ -15,7 +15,7 @@ from planner.calendar.days import Day, classify
 from planner.calendar.likeness import wall_slot
 from planner.calendar.rules import Evidence, labels
 from planner.errors import HistoryError
-from planner.forecasters.base import Floats, Ints, Peaks
+from planner.forecasters.base import Floats, Ints, Tide
 from planner.forecasters.slots import DAY
 from planner.history import History
 
@@ -98,20 +98,20 @@ class Acting:
             raise HistoryError(message, remedy="Shorten the spans to ignore, or give a longer history.")
         return replace(history, series=series.loc[first:last])
 
-    def ordinary(self, peaks: Peaks) -> Peaks:
-        """The peaks as they would have been on ordinary days, with the days that a rule takes for others."""
-        values = peaks.values
+    def ordinary(self, tide: Tide) -> Tide:
+        """The tide as it would have been on ordinary days, with the days that a rule takes for others."""
+        values = tide.values
         if self.effects:
-            minutes = _minutes_on_the_wall(peaks, self.zone)
+            minutes = _minutes_on_the_wall(tide, self.zone)
             factor, _ = self._effect(minutes)
             scaled = values / np.maximum(factor, LEAST_FACTOR)
-            ordinary = np.where((factor < LEAST_FACTOR) | self._odd(peaks, minutes), np.nan, scaled)
+            ordinary = np.where((factor < LEAST_FACTOR) | self._odd(tide, minutes), np.nan, scaled)
             # A young history may hold nothing but a campaign; a poor idea of ordinary days is better than none.
             values = ordinary if np.isfinite(ordinary).any() else scaled
-        return replace(peaks, values=values, relabelled=self._labels(peaks.per_day))
+        return replace(tide, values=values, relabelled=self._labels(tide.per_day))
 
     def lift(self, values: Floats, start: datetime, slot: timedelta) -> Floats:
-        """Quantiles of ordinary peaks, slots x levels from `start`, with the campaigns on all of them."""
+        """Quantiles of an ordinary tide, slots x levels from `start`, with the campaigns on all of them."""
         if not self.effects:
             return values
         per_slot = slot // MINUTE
@@ -150,9 +150,9 @@ class Acting:
         factors = np.where(np.isnan(factors), 1.0, factors)
         return factors.reshape(minutes.shape).max(axis=1), floors.reshape(minutes.shape).max(axis=1)
 
-    def _odd(self, peaks: Peaks, minutes: Ints) -> Mask:
+    def _odd(self, tide: Tide, minutes: Ints) -> Mask:
         """Slots that tell nothing of ordinary days: models of campaigns, and campaigns of which no factor is known."""
-        days = (np.arange(len(minutes)) + peaks.first) // peaks.per_day
+        days = (np.arange(len(minutes)) + tide.first) // tide.per_day
         gone = np.zeros(len(minutes), dtype=bool)
         for first, last in self.models:
             gone |= (days >= first) & (days < last)
@@ -193,10 +193,10 @@ def overlapping(ignored: Ignored, start: datetime, end: datetime, zone: str) -> 
     return begin * 60 < end.timestamp() and stop * 60 > start.timestamp()
 
 
-def _minutes_on_the_wall(peaks: Peaks, zone: str) -> Ints:
+def _minutes_on_the_wall(tide: Tide, zone: str) -> Ints:
     """Minutes of each slot, slots x minutes: the first of two of one name, where clocks go back."""
-    seconds = 86_400 // peaks.per_day
-    wall = pd.to_datetime((np.arange(peaks.values.size) + peaks.first) * seconds, unit="s")
+    seconds = 86_400 // tide.per_day
+    wall = pd.to_datetime((np.arange(tide.values.size) + tide.first) * seconds, unit="s")
     aware = wall.tz_localize(zone, ambiguous=np.ones(wall.size, dtype=bool), nonexistent="shift_forward")
     starts = aware.as_unit("s").asi8 // 60
     return np.asarray(starts[:, None] + np.arange(seconds // 60))

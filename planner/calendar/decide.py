@@ -18,8 +18,8 @@ from planner.calendar.likeness import shape, wall_slot
 from planner.calendar.rules import Trial, number, special_days, try_days, weigh
 from planner.calendar.words import day_notes, effect_notes, ignored_notes, unknown_note
 from planner.errors import HistoryError
-from planner.forecasters.base import Peaks
-from planner.forecasters.slots import DAY, MAX_DAYS, slot_length, slot_peaks
+from planner.forecasters.base import Tide
+from planner.forecasters.slots import DAY, MAX_DAYS, slot_length, slot_tide
 from planner.history import History
 
 REACH = timedelta(days=MAX_DAYS)
@@ -70,20 +70,20 @@ def decide(calendar: Calendar, history: History, *, now: datetime, end: datetime
 
 
 class _Whole:
-    """Peaks of the whole history, made when first asked for: only models and trials look further than eight weeks."""
+    """Tide of the whole history, made when first asked for: only models and trials look further than eight weeks."""
 
     def __init__(self, history: History, zone: str) -> None:
         self.history = history
         self.zone = zone
-        self._peaks: Peaks | None = None
+        self._tide: Tide | None = None
 
     @property
-    def peaks(self) -> Peaks:
+    def tide(self) -> Tide:
         """As far back as the history reaches."""
-        if self._peaks is None:
+        if self._tide is None:
             days = self.history.days // DAY + 1
-            self._peaks = slot_peaks(self.history, slot_length(self.history.step), self.zone, days=days)
-        return self._peaks
+            self._tide = slot_tide(self.history, slot_length(self.history.step), self.zone, days=days)
+        return self._tide
 
 
 def _effects(campaigns: Sequence[Campaign], whole: _Whole, now: datetime, end: datetime) -> list[Effect]:
@@ -107,10 +107,10 @@ def _effect(campaign: Campaign, whole: _Whole) -> Effect:
         factors = np.empty(0) if campaign.uplift is None else np.array([campaign.uplift])
         return Effect(campaign=campaign, factors=factors)
     start, _ = campaign.wall(whole.zone)
-    per_day = whole.peaks.per_day
+    per_day = whole.tide.per_day
     return Effect(
         campaign=campaign,
-        factors=shape(campaign, whole.peaks, whole.history, whole.zone),
+        factors=shape(campaign, whole.tide, whole.history, whole.zone),
         first=wall_slot(start, per_day),
         slot=DAY / per_day,
     )
@@ -146,7 +146,7 @@ def _judge(calendar: Calendar, acting: Acting, whole: _Whole, now: datetime, end
 def _trials(calendar: Calendar, acting: Acting, whole: _Whole, today: date, coming: Sequence[Day]) -> tuple[Trial, ...]:
     first = _local(whole.history.start, calendar.time_zone)
     past = special_days(_days(calendar, first, today), first, today)
-    return try_days(acting.ordinary(whole.peaks), past, coming) if past else ()
+    return try_days(acting.ordinary(whole.tide), past, coming) if past else ()
 
 
 def _days(calendar: Calendar, first: date, last: date) -> Mapping[date, Day]:

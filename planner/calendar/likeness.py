@@ -10,7 +10,7 @@ from planner.base import iso
 from planner.calendar.campaigns import Campaign, Mask
 from planner.calendar.rules import number
 from planner.errors import HistoryError
-from planner.forecasters.base import SATURDAY, Floats, Ints, Peaks
+from planner.forecasters.base import SATURDAY, Floats, Ints, Tide
 from planner.forecasters.slots import DAY
 from planner.history import History
 
@@ -24,24 +24,24 @@ FLOOR = 0.1
 KNOWN = 0.75
 
 
-def shape(campaign: Campaign, peaks: Peaks, history: History, zone: str) -> Floats:
+def shape(campaign: Campaign, tide: Tide, history: History, zone: str) -> Floats:
     """Times the usual, for each wall-clock slot of the campaign's span (without ramps), smoothed over an hour.
 
     Each slot is compared with the same slot on up to four earlier days of the same weekday, or, where the four weeks
     before hold none, of the same half of the week. A day at 30 whose ordinary days ran at 10 gives about
-    (30 + 1) / (10 + 1) = 2.8. `peaks` reach as far back as the history. Raises HistoryError where it doesn't hold the
+    (30 + 1) / (10 + 1) = 2.8. `tide` reaches as far back as the history. Raises HistoryError where it doesn't hold the
     days.
     """
-    slots = _slots(campaign, peaks, zone)
-    seen = peaks.at(slots)
+    slots = _slots(campaign, tide, zone)
+    seen = tide.at(slots)
     if np.isfinite(seen).mean() < KNOWN:
         raise _missing(campaign, history, "the days themselves")
-    usual = _usual(peaks, slots)
+    usual = _usual(tide, slots)
     if np.isfinite(usual).mean() < KNOWN:
         raise _missing(campaign, history, "ordinary days in the four weeks before")
     both = np.isfinite(seen) & np.isfinite(usual)
     floor = FLOOR * float(usual[both].mean()) + 1e-9
-    above, below = (_smooth(np.where(both, values, 0), both, peaks.per_day) for values in (seen, usual))
+    above, below = (_smooth(np.where(both, values, 0), both, tide.per_day) for values in (seen, usual))
     return np.asarray(np.clip((above + floor) / (below + floor), LOWEST, HIGHEST))
 
 
@@ -50,23 +50,23 @@ def wall_slot(moment: datetime, per_day: int) -> int:
     return (moment - datetime(1970, 1, 1)) // (DAY / per_day)  # noqa: DTZ001  # the wall clock has no zone
 
 
-def _slots(campaign: Campaign, peaks: Peaks, zone: str) -> Ints:
+def _slots(campaign: Campaign, tide: Tide, zone: str) -> Ints:
     assert campaign.like is not None
     start, end = campaign.wall(zone)
-    first = wall_slot(start, peaks.per_day)
-    last = wall_slot(end - timedelta(microseconds=1), peaks.per_day)
+    first = wall_slot(start, tide.per_day)
+    last = wall_slot(end - timedelta(microseconds=1), tide.per_day)
     back = number(start.date()) - number(campaign.like)
-    return np.arange(first, last + 1) - back * peaks.per_day - peaks.first
+    return np.arange(first, last + 1) - back * tide.per_day - tide.first
 
 
-def _usual(peaks: Peaks, slots: Ints) -> Floats:
+def _usual(tide: Tide, slots: Ints) -> Floats:
     """Mean of the newest ordinary days at the same time; NaN where there is none."""
-    day = peaks.per_day
-    before = int(slots[0] + peaks.first) // day * day - peaks.first
+    day = tide.per_day
+    before = int(slots[0] + tide.first) // day * day - tide.first
     lags = np.arange(1, LOOK_BACK + (slots[-1] - slots[0]) // day + 2) * day
     at = slots[:, None] - lags
-    values = peaks.at(np.where((at < before) & (at >= before - LOOK_BACK * day), at, -1))
-    here, there = peaks.weekday(slots)[:, None], peaks.weekday(at)
+    values = tide.at(np.where((at < before) & (at >= before - LOOK_BACK * day), at, -1))
+    here, there = tide.weekday(slots)[:, None], tide.weekday(at)
     same = np.where(here == there, values, np.nan)
     alike = np.where((here >= SATURDAY) == (there >= SATURDAY), values, np.nan)
     chosen = np.where(np.isfinite(same).any(axis=1, keepdims=True), same, alike)

@@ -13,7 +13,7 @@ from datetime import date
 import numpy as np
 
 from planner.calendar.days import SATURDAY, Day, DayClass
-from planner.forecasters.base import Outlook, Peaks
+from planner.forecasters.base import Outlook, Tide
 from planner.forecasters.seasonal import Seasonal
 from planner.forecasters.slots import MAX_DAYS
 
@@ -34,7 +34,7 @@ KNOWN = 0.75
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """A past special day: the sum of the centre's absolute errors over that of the peaks, without and with a rule."""
+    """A past special day: the sum of the centre's absolute errors over that of the tide, without and with a rule."""
 
     day: Day
     without: float
@@ -66,7 +66,7 @@ def number(day: date) -> int:
 
 
 def labels(days: Iterable[Day], per_day: int) -> tuple[tuple[int, int, int], ...]:
-    """For `Peaks.relabelled`: each whole day."""
+    """For `Tide.relabelled`: each whole day."""
     return tuple((number(d.date) * per_day, (number(d.date) + 1) * per_day, d.like) for d in days)
 
 
@@ -93,10 +93,10 @@ def _at_weekend(day: Day) -> bool:
     return day.date.weekday() >= SATURDAY
 
 
-def try_days(peaks: Peaks, special: Sequence[Day], coming: Sequence[Day]) -> tuple[Trial, ...]:
+def try_days(tide: Tide, special: Sequence[Day], coming: Sequence[Day]) -> tuple[Trial, ...]:
     """Put the rules on trial on the past special days; `coming` are those for which the outcome matters.
 
-    `peaks` reach as far back as the history. Days with too little before them or in them are passed over.
+    `tide` reach as far back as the history. Days with too little before them or in them are passed over.
     """
     names = {day.name for day in coming}
     found: list[Trial] = []
@@ -104,7 +104,7 @@ def try_days(peaks: Peaks, special: Sequence[Day], coming: Sequence[Day]) -> tup
         past = [day for day in special if day.kind is kind and day.moved]
         tried = 0
         for day in sorted(past, key=lambda d: (d.name in names, d.date), reverse=True):
-            trial = try_day(peaks, day, [other for other in past if other.date <= day.date])
+            trial = try_day(tide, day, [other for other in past if other.date <= day.date])
             if trial is not None:
                 found.append(trial)
                 tried += 1
@@ -113,29 +113,29 @@ def try_days(peaks: Peaks, special: Sequence[Day], coming: Sequence[Day]) -> tup
     return tuple(sorted(found, key=lambda t: t.day.date))
 
 
-def try_day(peaks: Peaks, day: Day, past: Sequence[Day]) -> Trial | None:
+def try_day(tide: Tide, day: Day, past: Sequence[Day]) -> Trial | None:
     """One day with and without the rule on it and on the special days before it; None where too little is known."""
-    known = number(day.date) * peaks.per_day - peaks.first
-    begin = max(known - MAX_DAYS * peaks.per_day, 0)
-    held = peaks.values[begin : known + peaks.per_day]
-    if known - begin < LEAST_DAYS * peaks.per_day or held.size < known - begin + KNOWN * peaks.per_day:
+    known = number(day.date) * tide.per_day - tide.first
+    begin = max(known - MAX_DAYS * tide.per_day, 0)
+    held = tide.values[begin : known + tide.per_day]
+    if known - begin < LEAST_DAYS * tide.per_day or held.size < known - begin + KNOWN * tide.per_day:
         return None
-    window = replace(peaks, values=held, first=peaks.first + begin)
+    window = replace(tide, values=held, first=tide.first + begin)
     without = _error(window, known - begin)
-    acting = _error(replace(window, relabelled=labels(past, peaks.per_day)), known - begin)
+    acting = _error(replace(window, relabelled=labels(past, tide.per_day)), known - begin)
     return Trial(day=day, without=without, acting=acting) if np.isfinite(without) else None
 
 
-def _error(peaks: Peaks, known: int) -> float:
+def _error(tide: Tide, known: int) -> float:
     """Relative absolute error of the day from `known`; NaN where too little of it is known."""
-    day = peaks.per_day
+    day = tide.per_day
     starts = [known - back * day for back in range(ORDINARY + 1)]
     outlooks = [Outlook(targets=np.arange(start, start + day), known=start) for start in starts]
-    truth = peaks.at(outlooks[0].targets)
+    truth = tide.at(outlooks[0].targets)
     seen = np.isfinite(truth)
     if seen.mean() < KNOWN or not truth[seen].sum():
         return float("nan")
-    centre = Seasonal().centres(peaks, outlooks)[0].roots ** 2
+    centre = Seasonal().centres(tide, outlooks)[0].roots ** 2
     return float(np.abs(truth - centre)[seen].sum() / truth[seen].sum())
 
 

@@ -23,7 +23,7 @@ SATURDAY = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Peaks:
+class Tide:
     """The tide: mean concurrency a slot, on the local wall clock, oldest first."""
 
     values: Floats
@@ -31,8 +31,8 @@ class Peaks:
     first: int
     """Number of the first slot, counted from the wall clock's 1970-01-01T00:00."""
     per_day: int
-    straddled: bool
-    """Some intervals lie across a border of slots, so that a slot may hold what was known only after its end."""
+    whole: int
+    """The first slot, counted from `first`, of which a part is not seen yet."""
     relabelled: tuple[tuple[int, int, int], ...] = ()
     """What the calendar takes for another weekday: (slot, slot after the last, weekday), counted like `first`."""
 
@@ -77,5 +77,5 @@ class Family(Protocol):
     def needs_days(self) -> float:
         """Days of history below which it is not asked."""
 
-    def centres(self, peaks: Peaks, outlooks: Sequence[Outlook]) -> list[Centre]:
+    def centres(self, tide: Tide, outlooks: Sequence[Outlook]) -> list[Centre]:
         """One centre an outlook, newest outlook first; none depends on a slot at or after its own `known`."""

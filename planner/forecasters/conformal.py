@@ -8,7 +8,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from planner.forecasters.base import LEVELS, Centre, Floats, Outlook, Peaks
+from planner.forecasters.base import LEVELS, Centre, Floats, Outlook, Tide
 
 HALF_LIFE_DAYS = 14.0
 REACH_HOURS = 1.0
@@ -22,18 +22,18 @@ LARGEST_LEAP = 10.0
 LONGEST_GROWTH = 3.0
 
 
-def calibrate(peaks: Peaks, outlooks: Sequence[Outlook], centres: Sequence[Centre], wanted: int) -> list[Floats]:
+def calibrate(tide: Tide, outlooks: Sequence[Outlook], centres: Sequence[Centre], wanted: int) -> list[Floats]:
     """Means at each level, slots x levels, for the newest `wanted` outlooks, each from errors known in its time."""
     size = min(c.roots.size for c in centres)
     targets = np.array([o.targets[:size] for o in outlooks])
     roots = np.array([c.roots[:size] for c in centres])
     width = np.array([c.width[:size] for c in centres])
-    errors = (np.sqrt(peaks.at(targets)) - roots) / width
+    errors = (np.sqrt(tide.at(targets)) - roots) / width
     made = []
     for i, (outlook, centre) in enumerate(zip(outlooks[:wanted], centres, strict=False)):
         known = np.where(targets[i + 1 :] < outlook.known, errors[i + 1 :], np.nan)
-        highest = np.nanmax(peaks.values[: outlook.known], initial=1.0)
-        made.append(np.minimum(quantiles(centre, known, peaks.per_day), LARGEST_LEAP * highest))
+        highest = np.nanmax(tide.values[: outlook.known], initial=1.0)
+        made.append(np.minimum(quantiles(centre, known, tide.per_day), LARGEST_LEAP * highest))
     return made
 
 

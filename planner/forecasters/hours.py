@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import numpy as np
 
-from planner.forecasters.base import LEVELS, Floats, Ints, Peaks
+from planner.forecasters.base import LEVELS, Floats, Ints, Tide
 from planner.forecasters.conformal import law, spread_out
 from planner.forecasters.nowcast import AHEAD_HOURS, nowcast, signs
 
@@ -33,26 +33,26 @@ class Hours:
 NO_HOURS = Hours(targets=np.empty((1, 0), dtype=np.int64), known=np.zeros(1, dtype=np.int64))
 
 
-def hourly(peaks: Peaks, hours: Hours, days: int, pool: int) -> tuple[Floats, list[Floats]]:
+def hourly(tide: Tide, hours: Hours, days: int, pool: int) -> tuple[Floats, list[Floats]]:
     """Means at each level: of the coming hour (slots, levels), and for past days, newest first, (hours, slots, levels).
 
     Each from the errors of the `pool` days before it, as far as they were seen when its day began. Empty where less
     than a day was known: profiles need one.
     """
-    able = hours.known >= peaks.per_day
+    able = hours.known >= tide.per_day
     per_hour = hours.targets.shape[1] // REACH
     whole = (int(np.count_nonzero(able)) - 1) // HOURS
     if per_hour == 0 or whole < 1:
         return np.empty((0, len(LEVELS))), []
     targets, known = hours.targets[-1 - whole * HOURS :], hours.known[-1 - whole * HOURS :]
-    made = signs(peaks, int(targets.max()) + 1)
-    roots = nowcast(made, targets, known, peaks.per_day)
+    made = signs(tide, int(targets.max()) + 1)
+    roots = nowcast(made, targets, known, tide.per_day)
     # Day by day, newest first; the day of now has only its first hour.
     past = roots[:-1].reshape(whole, HOURS, -1)[::-1]
     at = targets[:-1, :per_hour].reshape(whole, -1)[::-1]
     begun = known[:-1].reshape(whole, HOURS)[::-1, 0]
     errors = made.seen[at] - past[:, :, :per_hour].reshape(whole, -1)
-    slots = (np.arange(HOURS)[:, None] * per_hour + np.arange(targets.shape[1])) % peaks.per_day
+    slots = (np.arange(HOURS)[:, None] * per_hour + np.arange(targets.shape[1])) % tide.per_day
 
     def spread(roots: Floats, before: Floats, slots: Ints) -> Floats:
         learnt = law(before[:pool])

@@ -14,7 +14,7 @@ from importlib.resources import files
 
 import numpy as np
 
-from planner.forecasters.base import Centre, Floats, Ints, Outlook, Peaks
+from planner.forecasters.base import Centre, Floats, Ints, Outlook, Tide
 from planner.forecasters.seasonal import ERROR_HALF_LIFE_DAYS, PROFILES, Profile, profiles
 
 LATEST = Profile(1.0, 1e-6, 0.3)
@@ -38,13 +38,13 @@ class Signs:
     seen: Floats
 
 
-def signs(peaks: Peaks, slots: int) -> Signs:
+def signs(tide: Tide, slots: int) -> Signs:
     """Lay out every slot up to `slots`, those ahead included; the usual knows nothing of its own day."""
     # An hour more: profiles are smoothed over what follows, and the last slots would miss that.
-    at = np.arange(slots + peaks.per_day // 24)
-    found = profiles((*PROFILES, LATEST), peaks, at, None)[:, :slots]
-    seen = np.sqrt(peaks.at(at[:slots]))
-    shares = _shares(np.abs(seen - found), peaks.per_day)
+    at = np.arange(slots + tide.per_day // 24)
+    found = profiles((*PROFILES, LATEST), tide, at, None)[:, :slots]
+    seen = np.sqrt(tide.at(at[:slots]))
+    shares = _shares(np.abs(seen - found), tide.per_day)
     return Signs(usual=(shares * found).sum(axis=0), seen=seen)
 
 
@@ -78,16 +78,16 @@ def nowcast(signs: Signs, targets: Ints, known: Ints, per_day: int) -> Floats:
     return np.asarray((parts * weights).sum(axis=2))
 
 
-def outlook_roots(peaks: Peaks, outlooks: Sequence[Outlook]) -> list[Floats]:
+def outlook_roots(tide: Tide, outlooks: Sequence[Outlook]) -> list[Floats]:
     """The nowcast's roots of the first hours of each outlook, NaN beyond them and before a day is known."""
-    size = round(AHEAD_HOURS[-1] * peaks.per_day / 24)
+    size = round(AHEAD_HOURS[-1] * tide.per_day / 24)
     if not size:  # slots of half a day and longer: nothing of them lies in the first hours
         return [np.empty(0)] * len(outlooks)
     targets = np.array([o.targets[:size] for o in outlooks])
     known = np.array([o.known for o in outlooks])
-    roots = nowcast(signs(peaks, int(targets.max()) + 1), targets, known, peaks.per_day)
-    ahead = (targets - known[:, None] + 0.5) * 24 / peaks.per_day
-    roots[(ahead > AHEAD_HOURS[-1]) | (known[:, None] < peaks.per_day)] = np.nan
+    roots = nowcast(signs(tide, int(targets.max()) + 1), targets, known, tide.per_day)
+    ahead = (targets - known[:, None] + 0.5) * 24 / tide.per_day
+    roots[(ahead > AHEAD_HOURS[-1]) | (known[:, None] < tide.per_day)] = np.nan
     return list(roots)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from planner.errors import PlannerError
-from planner.forecasters.base import SATURDAY, Centre, Floats, Ints, Outlook, Peaks
+from planner.forecasters.base import SATURDAY, Centre, Floats, Ints, Outlook, Tide
 from planner.forecasters.keeping import Fits, learnt
 from planner.forecasters.level import Shift, move
 
@@ -58,35 +58,35 @@ class ProphetFamily:
         """Two tides."""
         return 2.0
 
-    def centres(self, peaks: Peaks, outlooks: Sequence[Outlook]) -> list[Centre]:
+    def centres(self, tide: Tide, outlooks: Sequence[Outlook]) -> list[Centre]:
         """One centre an outlook, fewer where a fit on older days fails."""
         found: list[Centre] = []
-        for group in _groups(peaks, outlooks):
+        for group in _groups(tide, outlooks):
             try:
-                roots = self._learnt(peaks, group)
+                roots = self._learnt(tide, group)
             except FitError:
                 if not found:
                     raise
                 break
-            found += [_centre(peaks, outlook, roots, group.known - peaks.per_day) for outlook in group.outlooks]
+            found += [_centre(tide, outlook, roots, group.known - tide.per_day) for outlook in group.outlooks]
         return found
 
-    def _learnt(self, peaks: Peaks, group: _Group) -> Floats:
+    def _learnt(self, tide: Tide, group: _Group) -> Floats:
         """Roots at the quantiles 0.1, 0.5 and 0.9 of the day before the fit and of the days that it serves."""
-        seen = np.arange(max(group.known - FIT_DAYS * peaks.per_day, 0), group.known)
-        told = np.arange(group.known - peaks.per_day, group.known + group.ahead)
+        seen = np.arange(max(group.known - FIT_DAYS * tide.per_day, 0), group.known)
+        told = np.arange(group.known - tide.per_day, group.known + group.ahead)
 
         def make() -> Floats:
             with _quiet(self.seed):
-                return _sample(_fit(peaks, seen), peaks, seen, told)
+                return _sample(_fit(tide, seen), tide, seen, told)
 
-        first = int(seen[0]) + peaks.first if seen.size else 0
+        first = int(seen[0]) + tide.first if seen.size else 0
         return learnt(
             self.fits,
             make,
             family=self.name,
-            settings=(self.seed, peaks.per_day, first, told.size),
-            seen=(peaks.values[seen], peaks.weekday(seen), peaks.weekday(told)),
+            settings=(self.seed, tide.per_day, first, told.size),
+            seen=(tide.values[seen], tide.weekday(seen), tide.weekday(told)),
         )
 
 
@@ -99,36 +99,36 @@ class _Group:
     outlooks: Sequence[Outlook]
 
 
-def _groups(peaks: Peaks, outlooks: Sequence[Outlook]) -> Iterator[_Group]:
+def _groups(tide: Tide, outlooks: Sequence[Outlook]) -> Iterator[_Group]:
     newest, past = outlooks[0], outlooks[1:]
-    midnight = _midnight(peaks, newest.known, 1)
-    mature = midnight >= MATURE_DAYS * peaks.per_day
-    earliest = _midnight(peaks, 3 * peaks.per_day - 1, 1)
+    midnight = _midnight(tide, newest.known, 1)
+    mature = midnight >= MATURE_DAYS * tide.per_day
+    earliest = _midnight(tide, 3 * tide.per_day - 1, 1)
     if mature:
         past = [o for o in past if o.known >= earliest]
-    yield _group(peaks, midnight if mature else newest.known, outlooks[:1], days=1)
-    for fitted, served in groupby(past, key=lambda o: max(_midnight(peaks, o.known, SERVES_DAYS), earliest)):
+    yield _group(tide, midnight if mature else newest.known, outlooks[:1], days=1)
+    for fitted, served in groupby(past, key=lambda o: max(_midnight(tide, o.known, SERVES_DAYS), earliest)):
         group = list(served)
-        yield _group(peaks, fitted if mature else group[-1].known, group, days=SERVES_DAYS)
+        yield _group(tide, fitted if mature else group[-1].known, group, days=SERVES_DAYS)
 
 
-def _midnight(peaks: Peaks, slot: int, days: int) -> int:
+def _midnight(tide: Tide, slot: int, days: int) -> int:
     """The newest midnight up to `slot` of a day whose number `days` divides."""
-    length = days * peaks.per_day
-    return (slot + peaks.first) // length * length - peaks.first
+    length = days * tide.per_day
+    return (slot + tide.first) // length * length - tide.first
 
 
-def _group(peaks: Peaks, known: int, outlooks: Sequence[Outlook], *, days: int) -> _Group:
+def _group(tide: Tide, known: int, outlooks: Sequence[Outlook], *, days: int) -> _Group:
     """Whole weeks ahead, so that neither the hour nor a delay of the data makes it another fit."""
-    week = 7 * peaks.per_day
-    ahead = days * peaks.per_day + max(int(o.targets.max()) + 1 - o.known for o in outlooks)
+    week = 7 * tide.per_day
+    ahead = days * tide.per_day + max(int(o.targets.max()) + 1 - o.known for o in outlooks)
     return _Group(known=known, ahead=-(-ahead // week) * week, outlooks=outlooks)
 
 
-def _fit(peaks: Peaks, slots: Ints) -> Prophet:
+def _fit(tide: Tide, slots: Ints) -> Prophet:
     from prophet import Prophet  # noqa: PLC0415  # costs more than a second, and only who asks for it should pay
 
-    frame = _frame(peaks, slots).assign(y=np.log1p(peaks.at(slots))).dropna()
+    frame = _frame(tide, slots).assign(y=np.log1p(tide.at(slots))).dropna()
     long = frame["ds"].max() - frame["ds"].min() >= pd.Timedelta(days=13)
     model = Prophet(
         growth="linear" if long else "flat",
@@ -152,40 +152,40 @@ def _fit(peaks: Peaks, slots: Ints) -> Prophet:
         raise FitError(f"Prophet could not be fitted: {message}", remedy=remedy) from error
 
 
-def _sample(model: Prophet, peaks: Peaks, seen: Ints, told: Ints) -> Floats:
+def _sample(model: Prophet, tide: Tide, seen: Ints, told: Ints) -> Floats:
     """Roots of the slots `told` at the quantiles 0.1, 0.5 and 0.9, shape (3, slots)."""
-    frame = _frame(peaks, told)
+    frame = _frame(tide, told)
     samples = np.empty((told.size, SAMPLES))
     # Prophet answers in the order of time, which relabelled days leave.
     samples[np.argsort(frame["ds"].to_numpy(), kind="stable")] = model.predictive_samples(frame)["yhat"]
-    most = LARGEST_LEAP * float(np.nanmax(peaks.values[seen]))
+    most = LARGEST_LEAP * float(np.nanmax(tide.values[seen]))
     roots: Floats = np.sqrt(np.expm1(np.clip(samples, 0, np.log1p(most))))
     return np.asarray(np.quantile(roots, (0.1, 0.5, 0.9), axis=1))
 
 
-def _centre(peaks: Peaks, outlook: Outlook, roots: Floats, begin: int) -> Centre:
+def _centre(tide: Tide, outlook: Outlook, roots: Floats, begin: int) -> Centre:
     """What a fit says of an outlook, moved to the level of the last hours; `roots` begin at the slot `begin`."""
-    recent = np.arange(outlook.known - peaks.per_day, outlook.known)
+    recent = np.arange(outlook.known - tide.per_day, outlook.known)
     low, middle, high = roots[:, outlook.targets - begin]
     expected = roots[1, recent - begin]
-    ahead = (outlook.targets - outlook.known + 1) * 24 / peaks.per_day
-    moved = move(SHIFT, middle, ahead, np.sqrt(peaks.at(recent)), expected)
+    ahead = (outlook.targets - outlook.known + 1) * 24 / tide.per_day
+    moved = move(SHIFT, middle, ahead, np.sqrt(tide.at(recent)), expected)
     width = high - low
-    usual = float(np.median(width[: peaks.per_day])) or 1.0
-    most = LARGEST_LEAP * float(np.nanmax(peaks.values[: outlook.known]))
+    usual = float(np.median(width[: tide.per_day])) or 1.0
+    most = LARGEST_LEAP * float(np.nanmax(tide.values[: outlook.known]))
     return Centre(roots=np.minimum(moved, np.sqrt(most)), width=np.clip(width / usual, 1 / UNEVEN, UNEVEN))
 
 
-def _frame(peaks: Peaks, slots: Ints) -> pd.DataFrame:
+def _frame(tide: Tide, slots: Ints) -> pd.DataFrame:
     """Lay out what Prophet calls a frame: wall-clock times and day classes.
 
     Its weekly term goes by the time, so a relabelled day stands at the nearest day of the weekday that it is taken for.
     """
-    seconds = 86_400 // peaks.per_day
-    weekday = peaks.weekday(slots)
+    seconds = 86_400 // tide.per_day
+    weekday = tide.weekday(slots)
     weekend = weekday >= SATURDAY
-    moved = (weekday - replace(peaks, relabelled=()).weekday(slots) + 3) % 7 - 3
-    times = pd.to_datetime((slots + peaks.first + moved * peaks.per_day) * seconds, unit="s")
+    moved = (weekday - replace(tide, relabelled=()).weekday(slots) + 3) % 7 - 3
+    times = pd.to_datetime((slots + tide.first + moved * tide.per_day) * seconds, unit="s")
     return pd.DataFrame({"ds": times, "weekend": weekend, "weekday": ~weekend})
 
 

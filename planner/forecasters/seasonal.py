@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.forecasters.base import SATURDAY, Centre, Floats, Ints, Outlook, Peaks
+from planner.forecasters.base import SATURDAY, Centre, Floats, Ints, Outlook, Tide
 from planner.forecasters.level import Shift, move
 
 SHARPNESS = 12.0
@@ -41,12 +41,12 @@ class Seasonal:
     name = "seasonal"
     needs_days = 2.0
 
-    def centres(self, peaks: Peaks, outlooks: Sequence[Outlook]) -> list[Centre]:
+    def centres(self, tide: Tide, outlooks: Sequence[Outlook]) -> list[Centre]:
         """One centre an outlook, from members weighted by their errors before it."""
-        members = [_members(peaks, o) for o in outlooks]
-        day = peaks.per_day
+        members = [_members(tide, o) for o in outlooks]
+        day = tide.per_day
         targets = np.array([o.targets[:day] for o in outlooks])
-        truth = np.sqrt(peaks.at(targets))
+        truth = np.sqrt(tide.at(targets))
         errors = np.abs(truth[:, None] - np.array([m[:, :day] for m in members]))
         found = []
         for i, (outlook, member) in enumerate(zip(outlooks, members, strict=True)):
@@ -73,46 +73,46 @@ def _weights(errors: Floats, visible: NDArray[np.bool_]) -> Floats:
     return np.asarray(weights / weights.sum())
 
 
-def _members(peaks: Peaks, outlook: Outlook) -> Floats:
+def _members(tide: Tide, outlook: Outlook) -> Floats:
     """Roots of each profile under each shift, members x slots."""
-    begin = outlook.known - peaks.per_day
+    begin = outlook.known - tide.per_day
     slots = np.arange(begin, int(outlook.targets.max()) + 1)
-    observed = np.sqrt(peaks.at(slots[: peaks.per_day]))
-    ahead = (outlook.targets - outlook.known + 1) * 24 / peaks.per_day
+    observed = np.sqrt(tide.at(slots[: tide.per_day]))
+    ahead = (outlook.targets - outlook.known + 1) * 24 / tide.per_day
     moved = []
-    for profile in profiles(PROFILES, peaks, slots, outlook.known):
-        wanted, expected = profile[outlook.targets - begin], profile[: peaks.per_day]
+    for profile in profiles(PROFILES, tide, slots, outlook.known):
+        wanted, expected = profile[outlook.targets - begin], profile[: tide.per_day]
         moved += [move(s, wanted, ahead, observed, expected) for s in SHIFTS]
     return np.array(moved)
 
 
-def profiles(kinds: Sequence[Profile], peaks: Peaks, slots: Ints, known: int | None) -> Floats:
+def profiles(kinds: Sequence[Profile], tide: Tide, slots: Ints, known: int | None) -> Floats:
     """Each kind of profile over the slots: earlier days at the same time, weighted, smoothed, gaps filled.
 
     All from the slots before `known`; without it each slot only from those that lie a day before it.
     """
-    days = max(int(slots[-1]) // peaks.per_day, 1)
+    days = max(int(slots[-1]) // tide.per_day, 1)
     lags = np.arange(1, days + 1)
-    at = slots[:, None] - lags * peaks.per_day
-    roots = np.sqrt(peaks.at(at if known is None else np.where(at < known, at, -1)))
+    at = slots[:, None] - lags * tide.per_day
+    roots = np.sqrt(tide.at(at if known is None else np.where(at < known, at, -1)))
     held = np.isfinite(roots)
     roots[~held] = 0
-    there, here = peaks.weekday(at), peaks.weekday(slots)[:, None]
+    there, here = tide.weekday(at), tide.weekday(slots)[:, None]
     same, alike = there == here, (there >= SATURDAY) == (here >= SATURDAY)
     found = []
     for profile in kinds:
         kinship = np.where(same, 1.0, np.where(alike, profile.like, profile.unlike))
         weights = held * kinship * 2.0 ** (-lags / profile.half_life)
         total = weights.sum(axis=1)
-        found.append(_smooth(_fill((weights * roots).sum(axis=1), total, peaks, known), peaks.per_day))
+        found.append(_smooth(_fill((weights * roots).sum(axis=1), total, tide, known), tide.per_day))
     return np.array(found)
 
 
-def _fill(sums: Floats, totals: Floats, peaks: Peaks, known: int | None) -> Floats:
+def _fill(sums: Floats, totals: Floats, tide: Tide, known: int | None) -> Floats:
     """Weighted means; where no earlier day is known, between the neighbouring slots (as before, without `known`)."""
     held = totals > 0
     if not held.any():
-        past = np.sqrt(peaks.values[:known])
+        past = np.sqrt(tide.values[:known])
         return np.full(sums.size, np.nanmean(past) if np.isfinite(past).any() else 0.0)
     position = np.arange(sums.size)
     if known is None:

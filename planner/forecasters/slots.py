@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from planner.errors import HistoryError
-from planner.forecasters.base import Floats, Ints, Peaks
+from planner.forecasters.base import Floats, Ints, Tide
 from planner.history import History, Statistic
 
 DAY = timedelta(days=1)
@@ -61,7 +61,7 @@ def typical_minutes(peaks: Floats, slot: timedelta) -> Floats:
     return np.asarray(((np.sqrt(reach**2 + 4 * peaks) - reach) / 2) ** 2)
 
 
-def slot_peaks(history: History, slot: timedelta, zone: str, *, days: int = MAX_DAYS) -> Peaks:
+def slot_tide(history: History, slot: timedelta, zone: str, *, days: int = MAX_DAYS) -> Tide:
     """Slot means of the newest `days`; a slot of which less than half was seen is unknown.
 
     Of intervals whose peak minute is known the typical minute counts: the tide is forecast, arrivals are added later.
@@ -81,4 +81,5 @@ def slot_peaks(history: History, slot: timedelta, zone: str, *, days: int = MAX_
         sums += np.bincount(slots - first, weights=np.nan_to_num(values) / 2, minlength=size)
         seen += np.bincount(slots - first, weights=np.isfinite(values) / 2, minlength=size)
     means = np.where(seen * 2 < slot / history.step, np.nan, sums / np.maximum(seen, 1e-9))
-    return Peaks(values=means, first=first, per_day=DAY // slot, straddled=bool((begins != ends).any()))
+    newest_whole = int(wall_slots(pd.DatetimeIndex([index[-1] + history.step]), slot, zone)[0]) - first
+    return Tide(values=means, first=first, per_day=DAY // slot, whole=newest_whole)

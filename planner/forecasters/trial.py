@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from planner.forecasters import conformal
-from planner.forecasters.base import LEVELS, Family, Floats, Outlook, Peaks
+from planner.forecasters.base import LEVELS, Family, Floats, Outlook, Tide
 from planner.forecasters.nowcast import followed
 
 SCORED = tuple(LEVELS.index(level) for level in (0.5, 0.9, 0.95, 0.99))
@@ -22,17 +22,17 @@ class Trial:
     past: tuple[Floats, ...]
 
 
-def attempt(family: Family, peaks: Peaks, outlooks: Sequence[Outlook], near: Sequence[Floats], days: int) -> Trial:
+def attempt(family: Family, tide: Tide, outlooks: Sequence[Outlook], near: Sequence[Floats], days: int) -> Trial:
     """Make the family's forecasts; an earlier day needs a day before it to learn its errors from.
 
     `near`: for each outlook the nowcast's roots of its first hours.
     """
     centres = [
-        followed(centre, roots, outlook, peaks.per_day)
-        for centre, roots, outlook in zip(family.centres(peaks, outlooks), near, outlooks, strict=False)
+        followed(centre, roots, outlook, tide.per_day)
+        for centre, roots, outlook in zip(family.centres(tide, outlooks), near, outlooks, strict=False)
     ]
-    made = conformal.calibrate(peaks, outlooks[: len(centres)], centres, 1 + min(days, max(len(centres) - 2, 0)))
-    return Trial(now=made[0], past=tuple(values[: peaks.per_day] for values in made[1:]))
+    made = conformal.calibrate(tide, outlooks[: len(centres)], centres, 1 + min(days, max(len(centres) - 2, 0)))
+    return Trial(now=made[0], past=tuple(values[: tide.per_day] for values in made[1:]))
 
 
 def average(trials: Sequence[tuple[Trial, float]]) -> Trial:
@@ -45,7 +45,7 @@ def average(trials: Sequence[tuple[Trial, float]]) -> Trial:
     )
 
 
-def loss(trial: Trial, peaks: Peaks, outlooks: Sequence[Outlook]) -> tuple[float, float]:
+def loss(trial: Trial, tide: Tide, outlooks: Sequence[Outlook]) -> tuple[float, float]:
     """Weighted quantile loss and the share of slots within the 0.99 quantile, over the earlier days.
 
     The loss is the mean over the levels 0.5, 0.9, 0.95 and 0.99 of twice the pinball loss over the sum of the means
@@ -54,7 +54,7 @@ def loss(trial: Trial, peaks: Peaks, outlooks: Sequence[Outlook]) -> tuple[float
     if not trial.past:
         return float("nan"), float("nan")
     values = np.concatenate(trial.past)
-    truth = np.concatenate([peaks.at(o.targets[: peaks.per_day]) for o in outlooks[1 : 1 + len(trial.past)]])
+    truth = np.concatenate([tide.at(o.targets[: tide.per_day]) for o in outlooks[1 : 1 + len(trial.past)]])
     seen = np.isfinite(truth)
     error = truth[seen, None] - values[seen][:, SCORED]
     level = np.array(LEVELS)[list(SCORED)]

@@ -95,7 +95,7 @@ def test_the_cheapest_policy_that_keeps_the_objective_is_chosen(tide: float) -> 
     assert f"{min(able):.1f} instances on average" in chosen.reason
 
 
-@pytest.mark.parametrize(("part", "wanted"), [(0.93, 2), (0.97, 3)], ids=["within the margin", "beyond the margin"])
+@pytest.mark.parametrize(("part", "wanted"), [(0.91, 2), (0.95, 3)], ids=["within the margin", "beyond the margin"])
 def test_a_margin_is_kept_to_the_objective(part: float, wanted: int) -> None:
     """Some minutes at 12 leave a third of their load cold under two instances, and nothing under three."""
     objective = 0.05
@@ -108,7 +108,7 @@ def test_a_margin_is_kept_to_the_objective(part: float, wanted: int) -> None:
     day = np.where(np.arange(DAY) < round(busy * DAY), 12.0, 8.0)
     chosen = choose(a_history(*[day] * 14), days, a_forecast(), rules, prior="day")
     assert instances(chosen.policy, a_forecast()) == wanted
-    assert 0.93 < allowed_share(objective) / objective < 0.97
+    assert 0.91 < allowed_share(objective) / objective < 0.95
 
 
 @pytest.mark.parametrize(("ago", "wanted"), [(10, 2), (1, 3)], ids=["ten days ago", "yesterday"])
@@ -206,7 +206,7 @@ def test_a_policy_is_said_in_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("objective", "part"), [(0.0001, 0.4), (0.001, 0.65), (0.003, 0.798), (0.01, 0.889)], ids=["rare", "1", "3", "10"]
+    ("objective", "part"), [(0.0001, 0.4), (0.001, 0.5), (0.003, 0.711), (0.01, 0.842)], ids=["rare", "1", "3", "10"]
 )
 def test_the_rarer_what_is_counted_the_larger_the_margin(objective: float, part: float) -> None:
     assert allowed_share(objective) / objective == pytest.approx(part, abs=0.001)

@@ -80,13 +80,18 @@ def test_backtests_start_at_the_time_of_day_of_now_a_day_long_and_oldest_first()
     assert all(later - earlier == DAY for earlier, later in pairwise(origins))
 
 
-def test_backtests_know_the_delay_of_the_data() -> None:
-    history = a_history(a_tide(8))
-    champion = asked(history, "seasonal", now=history.end + timedelta(hours=2))
+@pytest.mark.parametrize(("step", "late"), [(15, 120), (1, 8)], ids=["two hours", "half a slot"])
+def test_backtests_know_the_delay_of_the_data(step: int, late: int) -> None:
+    """A slot of which the newest data hold a part is as unknown now as it was on earlier days."""
+    history = a_history(a_tide(8, step=step), step=step)
+    now = history.end
+    known = history.until(now - timedelta(minutes=late))
+    champion = asked(known, "seasonal", now=now)
     origin = champion.backtests[-1].origin
-    since = int((origin - timedelta(hours=2) - history.start) / history.step)
-    other = asked(poisoned(history, since), "seasonal", now=history.end + timedelta(hours=2))
-    np.testing.assert_array_equal(champion.backtests[-1].forecasts[0].values, other.backtests[-1].forecasts[0].values)
+    since = int((origin - timedelta(minutes=max(late, 15)) - history.start) / history.step)
+    other = asked(poisoned(known, since), "seasonal", now=now)
+    for clean, later in ((champion.backtests, other.backtests), (champion.hourly, other.hourly)):
+        np.testing.assert_array_equal(clean[-1].forecasts[0].values, later[-1].forecasts[0].values)
 
 
 def test_the_number_of_backtests_is_the_number_asked_for() -> None:
@@ -128,8 +133,8 @@ def test_without_a_repeated_day_the_last_resort_never_asks_for_less_than_what_ra
 
 
 @pytest.mark.parametrize("forecaster", ["auto", "recent"])
-def test_a_history_in_which_no_slot_is_half_seen_is_refused(forecaster: str) -> None:
-    with pytest.raises(HistoryError, match="no slot of 15 minutes is half seen") as refused:
+def test_a_history_in_which_no_slot_is_seen_is_refused(forecaster: str) -> None:
+    with pytest.raises(HistoryError, match="no slot of 15 minutes is seen") as refused:
         asked(a_history(np.full(5, 3.0), step=1), forecaster)
     assert "at least 15 minutes" in refused.value.remedy
 

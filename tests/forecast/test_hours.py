@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from planner.forecast import LEVELS, Champion, Forecast
-from planner.forecasters.base import Peaks
+from planner.forecasters.base import Tide
 from planner.forecasters.hours import HOURS, REACH, Hours, hourly
 from planner.forecasters.nowcast import AHEAD_HOURS, features, signs, spans
 from planner.history import History
@@ -102,30 +102,30 @@ def test_intervals_across_slot_borders_do_not_let_an_hour_peek() -> None:
 
 
 @st.composite
-def some_peaks(draw: st.DrawFn) -> Peaks:
+def some_tide(draw: st.DrawFn) -> Tide:
     """Hourly means of four to nine days, gaps of any length among them."""
     size = draw(st.integers(4 * 24, 9 * 24))
     values = np.random.default_rng(draw(st.integers(0, 99))).gamma(2.0, 8.0, size)
     for _ in range(draw(st.integers(0, 4))):
         begin = draw(st.integers(1, size - 2))
         values[begin : begin + draw(st.integers(1, 60))] = np.nan
-    return Peaks(values=values, first=480_000, per_day=24, straddled=False)
+    return Tide(values=values, first=480_000, per_day=24, whole=len(values))
 
 
-@given(peaks=some_peaks(), lag=st.integers(0, 4), back=st.integers(1, 90), value=st.sampled_from((0.0, 1e6, np.nan)))
+@given(tide=some_tide(), lag=st.integers(0, 4), back=st.integers(1, 90), value=st.sampled_from((0.0, 1e6, np.nan)))
 @settings(max_examples=80)
-def test_no_origin_depends_on_a_slot_at_or_after_its_own_known(peaks: Peaks, lag: int, back: int, value: float) -> None:
-    size = peaks.values.size
+def test_no_origin_depends_on_a_slot_at_or_after_its_own_known(tide: Tide, lag: int, back: int, value: float) -> None:
+    size = tide.values.size
     count = (size + lag) // HOURS * HOURS
     now = size + lag
     targets = now - count + np.arange(count + 1)[:, None] + np.arange(REACH)
     known = targets[:, 0] - lag
     known[-1] = size
     hours = Hours(targets=targets, known=known)
-    values = peaks.values.copy()
+    values = tide.values.copy()
     values[size - back :] = value
-    _, clean = hourly(peaks, hours, 28, 28)
-    _, later = hourly(replace(peaks, values=values), hours, 28, 28)
+    _, clean = hourly(tide, hours, 28, 28)
+    _, later = hourly(replace(tide, values=values), hours, 28, 28)
     origins = known[:-1].reshape(-1, HOURS)[::-1]
     assert len(clean) == len(later)
     for before, after, seen in zip(clean, later, origins, strict=False):
@@ -185,8 +185,8 @@ def test_the_errors_of_the_last_hours_are_what_was_seen_less_what_is_usual() -> 
     """Worked: roots of 4 on every day, and of 5 in the last half hour: off by 1 then, by 1/4 over two hours."""
     values = np.full(96 * 4, 16.0)
     values[-2:] = 25.0
-    peaks = Peaks(values=values, first=0, per_day=96, straddled=False)
-    found = features(signs(peaks, values.size), np.array([[values.size - 1]]), np.array([values.size]), 96)
+    tide = Tide(values=values, first=0, per_day=96, whole=len(values))
+    found = features(signs(tide, values.size), np.array([[values.size - 1]]), np.array([values.size]), 96)
     np.testing.assert_allclose(found[0, 0], [4, 1, 2 / 8, 2 / 96])
 
 

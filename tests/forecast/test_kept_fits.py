@@ -11,7 +11,7 @@ from planner.forecast import Champion, ForecastSettings, forecast
 from planner.forecasters import prophet
 from planner.forecasters.base import Outlook
 from planner.forecasters.keeping import NO_FITS, Fits, learnt
-from planner.forecasters.slots import slot_peaks
+from planner.forecasters.slots import slot_tide
 from planner.history import History
 from tests.forecast.given import DAY, a_history, a_tide
 
@@ -132,12 +132,12 @@ def test_one_other_value_makes_every_fit_that_saw_it_anew(fitted: list[int]) -> 
 
 @pytest.mark.parametrize("day", [10, 17], ids=["seen", "to come"])
 def test_a_day_that_the_calendar_takes_for_another_makes_another_fit(fitted: list[int], day: int) -> None:
-    peaks = slot_peaks(a_history(TIDE[: 96 * 15]), timedelta(minutes=15), "UTC")
-    slot = peaks.first + 96 * day
-    taken = replace(peaks, relabelled=((slot, slot + 96, 6),))
+    tide = slot_tide(a_history(TIDE[: 96 * 15]), timedelta(minutes=15), "UTC")
+    slot = tide.first + 96 * day
+    taken = replace(tide, relabelled=((slot, slot + 96, 6),))
     outlook = Outlook(targets=np.arange(96 * 15, 96 * 18), known=96 * 15)
     family = prophet.ProphetFamily(seed=7, fits=Shelf())
-    for each in (peaks, taken, peaks, taken):
+    for each in (tide, taken, tide, taken):
         family.centres(each, [outlook])
     assert len(fitted) == 2
 

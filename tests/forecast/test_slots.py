@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from planner.errors import HistoryError
-from planner.forecasters.slots import interval_peaks, slot_length, slot_peaks, slot_start, typical_minutes
+from planner.forecasters.slots import interval_peaks, slot_length, slot_start, slot_tide, typical_minutes
 from planner.history import Statistic
 from tests.forecast.given import a_history, asked
 
@@ -39,8 +39,8 @@ def test_nothing_on_the_mean_is_nothing_at_the_peak_and_a_minute_is_its_own_peak
 
 
 def test_means_are_taken_as_they_are_and_of_maxima_the_typical_minute_counts() -> None:
-    means = slot_peaks(a_history([40.0] * 8, statistic=Statistic.MEAN), QUARTER, "UTC")
-    maxima = slot_peaks(a_history([54.7] * 8, statistic=Statistic.MAX), QUARTER, "UTC")
+    means = slot_tide(a_history([40.0] * 8, statistic=Statistic.MEAN), QUARTER, "UTC")
+    maxima = slot_tide(a_history([54.7] * 8, statistic=Statistic.MAX), QUARTER, "UTC")
     np.testing.assert_array_equal(means.values, [40] * 8)
     np.testing.assert_allclose(maxima.values, [40] * 8, atol=0.05)
 
@@ -53,33 +53,33 @@ def test_the_typical_minute_is_the_other_way_of_the_peak_minute(step: float) -> 
 
 @pytest.mark.parametrize("statistic", list(Statistic))
 def test_a_slot_holds_the_mean_of_its_minutes(statistic: Statistic) -> None:
-    peaks = slot_peaks(a_history(np.arange(30.0), step=1, statistic=statistic), QUARTER, "UTC")
+    peaks = slot_tide(a_history(np.arange(30.0), step=1, statistic=statistic), QUARTER, "UTC")
     np.testing.assert_allclose(peaks.values, [7, 22])
 
 
 def test_a_slot_of_which_less_than_half_was_seen_is_unknown_and_not_zero() -> None:
     minutes = np.full(45, 5.0)
     minutes[17:28] = np.nan
-    peaks = slot_peaks(a_history(minutes, step=1), QUARTER, "UTC")
+    peaks = slot_tide(a_history(minutes, step=1), QUARTER, "UTC")
     np.testing.assert_array_equal(peaks.values, [5, np.nan, 5])
 
 
 def test_an_interval_across_a_border_counts_half_on_each_side() -> None:
     start = datetime(2026, 1, 5, 0, 30, tzinfo=UTC)
-    peaks = slot_peaks(a_history([1.0, 9.0, 1.0], step=60, start=start), HOUR, "UTC")
+    peaks = slot_tide(a_history([1.0, 9.0, 1.0], step=60, start=start), HOUR, "UTC")
     np.testing.assert_array_equal(peaks.values, [1, 5, 5, 1])
-    assert peaks.straddled
+    assert peaks.whole == 3  # of the last slot only a half was seen
 
 
 def test_where_clocks_go_forward_the_missing_hour_is_a_gap() -> None:
     night = datetime(2026, 3, 29, tzinfo=UTC)  # Berlin goes from 2:00 to 3:00 at 1:00 UTC
-    peaks = slot_peaks(a_history([1.0, 2.0, 3.0], step=60, start=night), HOUR, "Europe/Berlin")
+    peaks = slot_tide(a_history([1.0, 2.0, 3.0], step=60, start=night), HOUR, "Europe/Berlin")
     np.testing.assert_array_equal(peaks.values, [1, np.nan, 2, 3])
 
 
 def test_where_clocks_go_back_the_two_slots_of_one_name_share_their_mean() -> None:
     night = datetime(2026, 10, 25, tzinfo=UTC)  # Berlin goes from 3:00 to 2:00 at 1:00 UTC
-    peaks = slot_peaks(a_history([7.0, 2.0, 3.0], step=60, start=night), HOUR, "Europe/Berlin")
+    peaks = slot_tide(a_history([7.0, 2.0, 3.0], step=60, start=night), HOUR, "Europe/Berlin")
     np.testing.assert_array_equal(peaks.values, [4.5, 3])
 
 
