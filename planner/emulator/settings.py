@@ -90,6 +90,16 @@ class Settings:
     a constant, two a uniform range, measured values (sorted) a measured distribution. 10 to 30 s
     is the vendor's figure for common GPU models. A function may carry its own."""
 
+    dispatch: Literal["packed", "spread"] = "packed"
+    """Whether requests fill one warm instance after the other, or go to all of them alike.
+
+    It decides how many are idle, which is what hibernation is billed by. Not published; packed gives
+    the least active time, spread the most."""
+
+    kept_days: int = 31
+    """Days of minutes that are kept of each function and qualifier, as Cloud Monitor keeps series of
+    60 s (https://alibabacloud.com/help/doc-detail/51936.htm)."""
+
     seed: int = 0
     """Seed of the start-up draws: the same seed and calls give the same history."""
 
@@ -120,6 +130,9 @@ class Settings:
             raise ValueError(message)
         if min(self.tracker_out_minutes, self.tracker_in_minutes) < 1:
             message = "trackers need at least one full minute"
+            raise ValueError(message)
+        if self.kept_days < 1:
+            message = "kept_days must be at least 1"
             raise ValueError(message)
 
     @classmethod

@@ -9,7 +9,9 @@ from planner.emulator.errors import AliasNotFound, FunctionNotFound, InvalidArgu
 from planner.emulator.models.config import ConfigState, Key
 from planner.emulator.models.document import Json
 from planner.emulator.models.function import LATEST, FunctionSpec
+from planner.emulator.models.ledger import Ledger
 from planner.emulator.models.load import CONCURRENCY, Load
+from planner.emulator.models.meter import Meter
 from planner.emulator.settings import Settings
 
 LoadKey = tuple[str, str, str]
@@ -38,9 +40,12 @@ class Account:
     settings: Settings
     at: datetime
     growth: Growth
+    ledger: Ledger
     functions: dict[str, FunctionSpec] = field(default_factory=dict)
     configs: dict[Key, ConfigState] = field(default_factory=dict)
     loads: dict[LoadKey, Load] = field(default_factory=dict)
+    meters: dict[Key, Meter] = field(default_factory=dict)
+    """The minute that is not over, of who has a config or a load."""
     past: dict[Key, Json | None] = field(default_factory=dict)
     """Per config its answer before the last put or delete, for stale reads."""
 
@@ -51,6 +56,7 @@ class Account:
             settings=settings,
             at=at,
             growth=Growth(allowance=settings.growth_burst, at=at),
+            ledger=Ledger(keep=settings.kept_days * 24 * 60),
             functions={function.name: function for function in functions},
         )
 

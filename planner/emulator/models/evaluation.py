@@ -1,4 +1,4 @@
-"""The passing of time: every minute is measured, judged, and turned into instances.
+"""The passing of time: every minute is measured, written down, judged, and turned into instances.
 
 One order at every evaluation, for all configs: instances that are ready become warm and the last
 minute is measured; targets are computed; surplus is destroyed; then missing instances are asked
@@ -6,14 +6,15 @@ for, in order of name, as far as growth limit and quotas allow.
 """
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from planner.emulator import rules
 from planner.emulator.models.account import Account
 from planner.emulator.models.config import ConfigState
+from planner.emulator.models.load import CONCURRENCY
+from planner.emulator.models.meter import MINUTE, Meter, Serving
 from planner.emulator.models.validation import METRIC_TYPES
 
-_MINUTE = timedelta(minutes=1)
 _UTILISATION = METRIC_TYPES[0]
 
 QUOTA = "Reserve resource exceeded limit"
@@ -25,12 +26,12 @@ GROWING = "Resources are being replenished"
 def advance(account: Account, to: datetime) -> bool:
     """Let the account live from where it stands up to `to`; whether anything was evaluated."""
     evaluated = False
-    while account.configs and (moment := _next_evaluation(account, to)) is not None:
+    _attend(account)
+    while account.meters and (moment := _next_evaluation(account, to)) is not None:
         _evaluate_at(account, moment)
         account.at = moment
         evaluated = True
-    for config in account.configs.values():
-        _run(account, config, to)
+    _run(account, to)
     account.at = max(account.at, to)
     return evaluated
 
@@ -43,7 +44,7 @@ def evaluate_now(account: Account, config: ConfigState) -> None:
 
 def _next_evaluation(account: Account, to: datetime) -> datetime | None:
     """The next whole minute or first evaluation after a put, if it comes before or at `to`."""
-    moments = [account.at.replace(second=0, microsecond=0) + _MINUTE]
+    moments = [account.at.replace(second=0, microsecond=0) + MINUTE]
     moments += [config.evaluate_from for config in account.configs.values() if config.evaluate_from > account.at]
     moment = min(moments)
     return moment if moment <= to else None
@@ -51,10 +52,11 @@ def _next_evaluation(account: Account, to: datetime) -> datetime | None:
 
 def _evaluate_at(account: Account, moment: datetime) -> None:
     whole = not (moment.second or moment.microsecond)
-    for config in account.configs.values():
-        _run(account, config, moment)
-        if whole:
+    _run(account, moment)
+    if whole:
+        for config in account.configs.values():
             _measure(account, config, moment)
+        _write_down(account)
     due = [
         config
         for config in account.configs.values()
@@ -65,16 +67,40 @@ def _evaluate_at(account: Account, moment: datetime) -> None:
     settle(account, account.configs.values())
 
 
-def _run(account: Account, config: ConfigState, to: datetime) -> None:
-    offered = account.offered(config.key, config.fleet.at) or 0.0
-    concurrency = account.function(config.key[0]).instance_concurrency
-    config.fleet.run(to, offered, concurrency)
+def _attend(account: Account) -> None:
+    """Meter every function and qualifier that has a config or is asked for something."""
+    meters = account.meters
+    asked = {(name, qualifier) for name, qualifier, metric in account.loads if metric == CONCURRENCY}
+    for key in asked.union(account.configs).difference(meters):
+        meters[key] = Meter(at=account.at)
+
+
+def _run(account: Account, to: datetime) -> None:
+    for key, meter in account.meters.items():
+        config, load = account.configs.get(key), account.loads.get((*key, CONCURRENCY))
+        concurrency = account.function(key[0]).instance_concurrency
+        serving = Serving(instance_concurrency=concurrency, dispatch=account.settings.dispatch)
+        fleet = config.fleet if config else None
+        meter.run(to, load, fleet, serving)
+        if fleet is not None:
+            fleet.run(to, 0.0 if load is None else load.at(fleet.at), concurrency)
+
+
+def _write_down(account: Account) -> None:
+    """Close the minute that ends now in the ledger; who is gone is metered no more."""
+    meters = account.meters
+    for key in list(meters):
+        meter, config = meters[key], account.configs.get(key)
+        if config is None and (*key, CONCURRENCY) not in account.loads and meter.empty:
+            del meters[key]
+        else:
+            account.ledger.add(key, meter.take(config))
 
 
 def _measure(account: Account, config: ConfigState, moment: datetime) -> None:
     """Note the metrics of the minute that has just ended, if the config saw all of it."""
     utilisation = config.fleet.take_utilisation()
-    start = moment - _MINUTE
+    start = moment - MINUTE
     if config.metered_from > start:
         return
     keep = max(account.settings.tracker_in_minutes, account.settings.tracker_out_minutes)

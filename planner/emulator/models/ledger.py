@@ -20,6 +20,8 @@ class Minute:
     """Of it, what found a warm provisioned instance; the rest waited for an on-demand one."""
     warm: float
     """Provisioned instances that were warm."""
+    busy: float
+    """Of them, those that had a request; the others are billed as hibernating where that is on."""
     starting: float
     """Provisioned instances that were starting."""
     on_demand: float
@@ -30,6 +32,10 @@ class Minute:
     """FC's target at the end of the minute."""
     current: int
     """FC's `current` at the end of the minute."""
+    always_allocate_cpu: bool
+    """The config's flag at the end of the minute: false lets the CPU of idle instances hibernate."""
+    always_allocate_gpu: bool
+    """The same of the GPU."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -1,5 +1,6 @@
 """Offered load: what a function is asked for, minute by minute, as a test or a trace sets it."""
 
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Self
@@ -18,11 +19,16 @@ class Load:
     values: tuple[float, ...]
     start: datetime = datetime(1970, 1, 1, tzinfo=UTC)
     repeat: bool = False
+    duration_seconds: float = 1.0
+    """The mean duration of a request: with it a concurrency says how many requests there are."""
 
     def __post_init__(self) -> None:
-        """Refuse an empty series, a negative value and a naive start."""
-        if not self.values or min(self.values) < 0:
-            message = "a load needs at least one value, none negative"
+        """Refuse an empty series, a negative value, no duration and a naive start."""
+        if not self.values or not all(0 <= value < math.inf for value in self.values):
+            message = "a load needs at least one value, none negative or infinite"
+            raise ValueError(message)
+        if not 0 < self.duration_seconds < math.inf:
+            message = "the mean duration of a load must be positive, in seconds"
             raise ValueError(message)
         aware(self.start)
 
@@ -41,12 +47,16 @@ class Load:
 
     def to_wire(self) -> Json:
         """The admin route's form."""
-        start = self.start.isoformat()
-        return {"values": list(self.values), "start": start, "repeat": self.repeat}
+        return {
+            "values": list(self.values),
+            "start": self.start.isoformat(),
+            "repeat": self.repeat,
+            "durationSeconds": self.duration_seconds,
+        }
 
     @classmethod
     def from_wire(cls, body: Json) -> Self:
-        """The admin route's form: `values` a number or a list, `start` and `repeat` optional."""
+        """The admin route's form: `values` a number or a list, the others optional."""
         values = body["values"]
         series = values if isinstance(values, list) else [values]
         start = body.get("start")
@@ -54,4 +64,5 @@ class Load:
             values=tuple(float(value) for value in series),
             start=aware(datetime.fromisoformat(start)) if start else datetime(1970, 1, 1, tzinfo=UTC),
             repeat=bool(body.get("repeat", False)),
+            duration_seconds=float(body.get("durationSeconds", 1.0)),
         )
