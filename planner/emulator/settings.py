@@ -106,6 +106,32 @@ class Settings:
     page_limit: int = 20
     """List entries per page when the request names no `limit` (the 2.0 default); at most 100."""
 
+    metric_delay_seconds: int = 60
+    """Seconds after the end of a period until Cloud Monitor shows it (0 to 3600). No figure is
+    published; the vendor's charts (devsapp/fc-metrics) count a missing point as zero only when it
+    is older than some minutes. With 60 a client always finds the newest whole minute missing."""
+
+    metric_timestamp: Literal["start", "end"] = "start"
+    """Whether a point's timestamp is where its period starts or ends. Published: only that the range
+    is (StartTime, EndTime]."""
+
+    metric_idle_minutes: Literal["absent", "zero"] = "absent"
+    """Whether minutes without calls (without instances, for counts of instances) have no point or
+    zeros. Kept answers of the service lack them; averages of nothing are absent in any case."""
+
+    metric_statistics: Literal["value", "named"] = "value"
+    """Whether points carry one `Value`, as in kept answers of the service, or `Average`, `Maximum`,
+    `Minimum` and `Sum` of their minutes, as other products' do. `Value` over a longer period
+    is the sum of calls, the mean of averages and instances, the largest of maxima: chosen."""
+
+    metric_zone: Literal["Asia/Shanghai", "UTC"] = "Asia/Shanghai"
+    """The zone of `YYYY-MM-DD hh:mm:ss` in requests to Cloud Monitor. The example of
+    DescribeMetricList asks from 2019-01-30 00:00:00 and gets 1548777660000, which is 00:01 there."""
+
+    metric_calls_per_second: int = 50
+    """Calls of each metric action in a real second before `Throttling.User`; 0 is no limit. 50 is
+    published (https://alibabacloud.com/help/doc-detail/51936.htm)."""
+
     region: str = "cn-shanghai"
     """Region in `functionArn`."""
 
@@ -140,6 +166,9 @@ class Settings:
         """Settings from a file's or a command line's keys; strings are read as the field's type.
 
         Contract: an unknown key raises `ValueError` that lists the known ones.
+        if not 0 <= self.metric_delay_seconds <= 3600 or self.metric_calls_per_second < 0:
+            message = "metric_delay_seconds must be from 0 to 3600, metric_calls_per_second not negative"
+            raise ValueError(message)
         """
         known = {field.name: field.default for field in fields(cls)}
         if unknown := sorted(set(values) - set(known)):
