@@ -6,10 +6,15 @@ ApiError
 ├── FunctionNotFound         404
 ├── AliasNotFound            404
 ├── ProvisionConfigNotFound  404  only behind the switch `missing_config`
+├── ScalingConfigNotFound    404  the same of the other kind
+├── ProvisionConfigExist         409  in the way of a scaling config or a delete
+├── ResidentScalingConfigExists  409  in the way of a provision config or a delete
 ├── NotCovered               501  the emulator's own: a route that it does not have
 └── Injected                  *   ordered by a fault
 
-Codes and statuses: https://help.aliyun.com/zh/functioncompute/api-fc-2023-03-30-errorcodes.
+Codes and statuses: https://help.aliyun.com/zh/functioncompute/api-fc-2023-03-30-errorcodes. Those
+of a config in the way are what Serverless Devs fc3 tests for (src/resources/fc/error-code.ts); their
+statuses and texts are not public: 409, as for other things that exist, is the emulator's choice.
 """
 
 from typing import ClassVar
@@ -72,6 +77,40 @@ class ProvisionConfigNotFound(ApiError):
     """Nothing is set for this function and qualifier."""
 
     status = 404
+
+    def __init__(self, name: str, qualifier: str) -> None:
+        """Name the function and qualifier; the service's own text is not public."""
+        super().__init__(f"provision config of '{name}/{qualifier}' does not exist.")
+
+
+class ScalingConfigNotFound(ApiError):
+    """Nothing is set for this function and qualifier."""
+
+    status = 404
+
+    def __init__(self, name: str, qualifier: str) -> None:
+        """Name the function and qualifier; the service's own text is not public."""
+        super().__init__(f"scaling config of '{name}/{qualifier}' does not exist.")
+
+
+class ProvisionConfigExist(ApiError):
+    """A provision config is in the way."""
+
+    status = 409
+
+    def __init__(self, name: str, qualifier: str) -> None:
+        """Name the config; the service's own text is not public."""
+        super().__init__(f"provision config exists for '{name}/{qualifier}'.")
+
+
+class ResidentScalingConfigExists(ApiError):
+    """A scaling config is in the way."""
+
+    status = 409
+
+    def __init__(self, name: str, qualifier: str) -> None:
+        """Name the config; the service's own text is not public."""
+        super().__init__(f"scaling config exists for '{name}/{qualifier}'.")
 
 
 class NotCovered(ApiError):

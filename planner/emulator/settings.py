@@ -53,6 +53,12 @@ class Settings:
     """What Get answers when nothing is set: 200 with an empty `functionArn`, which is what
     Serverless Devs fc3 tests for, or 404 `ProvisionConfigNotFound`."""
 
+    one_kind_per: Literal["function", "qualifier"] = "function"
+    """How far a provision config and a scaling config exclude each other.
+
+    The service refuses a switch between them (codes in Serverless Devs fc3). The texts that fc3 knows
+    name the function alone; "qualifier" lets two aliases of one function differ."""
+
     bare_at: Literal["refused", "utc"] = "refused"
     """What `at(2020-10-10T10:10:10)` is where no `timeZone` is given. The vendor's page prints
     it so; the live texts demand a `Z`."""
@@ -100,12 +106,6 @@ class Settings:
     """Days of minutes that are kept of each function and qualifier, as Cloud Monitor keeps series of
     60 s (https://alibabacloud.com/help/doc-detail/51936.htm)."""
 
-    seed: int = 0
-    """Seed of the start-up draws: the same seed and calls give the same history."""
-
-    page_limit: int = 20
-    """List entries per page when the request names no `limit` (the 2.0 default); at most 100."""
-
     metric_delay_seconds: int = 60
     """Seconds after the end of a period until Cloud Monitor shows it (0 to 3600). No figure is
     published; the vendor's charts (devsapp/fc-metrics) count a missing point as zero only when it
@@ -131,6 +131,12 @@ class Settings:
     metric_calls_per_second: int = 50
     """Calls of each metric action in a real second before `Throttling.User`; 0 is no limit. 50 is
     published (https://alibabacloud.com/help/doc-detail/51936.htm)."""
+
+    seed: int = 0
+    """Seed of the start-up draws: the same seed and calls give the same history."""
+
+    page_limit: int = 20
+    """List entries per page when the request names no `limit` (the 2.0 default); at most 100."""
 
     region: str = "cn-shanghai"
     """Region in `functionArn`."""
@@ -160,15 +166,15 @@ class Settings:
         if self.kept_days < 1:
             message = "kept_days must be at least 1"
             raise ValueError(message)
+        if not 0 <= self.metric_delay_seconds <= 3600 or self.metric_calls_per_second < 0:
+            message = "metric_delay_seconds must be from 0 to 3600, metric_calls_per_second not negative"
+            raise ValueError(message)
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, object]) -> Self:
         """Settings from a file's or a command line's keys; strings are read as the field's type.
 
         Contract: an unknown key raises `ValueError` that lists the known ones.
-        if not 0 <= self.metric_delay_seconds <= 3600 or self.metric_calls_per_second < 0:
-            message = "metric_delay_seconds must be from 0 to 3600, metric_calls_per_second not negative"
-            raise ValueError(message)
         """
         known = {field.name: field.default for field in fields(cls)}
         if unknown := sorted(set(values) - set(known)):

@@ -132,6 +132,7 @@ class Switches(TypedDict, total=False):
     target_field: Any
     absent_scalars: Any
     missing_config: Any
+    one_kind_per: Any
     bare_at: Any
     missing_local_time: Any
     repeated_local_time: Any

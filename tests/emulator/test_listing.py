@@ -1,6 +1,7 @@
-"""ListProvisionConfigs: every config once, on pages of any size, whatever happens in between."""
+"""The lists of configs: every config once, on pages of any size, whatever happens in between."""
 
 import pytest
+from alibabacloud_fc20230330 import models
 from alibabacloud_tea_openapi.exceptions import ClientException
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -44,6 +45,30 @@ def test_the_pages_of_one_function_are_its_aliases() -> None:
             ["asr/prod"],
         ]
         assert _arns(fc, function_name="other") == [[]]
+
+
+def test_each_kind_of_config_has_a_list_of_its_own() -> None:
+    with emulated(*_FUNCTIONS[:7]) as fc:
+        for function in _FUNCTIONS[:5]:
+            body = models.PutScalingConfigInput(min_instances=0)
+            fc.client.put_scaling_config(function.name, models.PutScalingConfigRequest(qualifier="prod", body=body))
+        fc.put({"defaultTarget": 0}, name="f05")
+        names, token = [], None
+        while token != "":
+            request = models.ListScalingConfigsRequest(limit=2, next_token=token)
+            page = fc.client.list_scaling_configs(request).body
+            names.append([config.function_arn.split("/")[1] for config in page.scaling_configs])
+            token = page.next_token or ""
+        assert names == [["f00", "f01"], ["f02", "f03"], ["f04"]]
+        assert _arns(fc) == [["f05/prod"]]
+        one = fc.client.list_scaling_configs(models.ListScalingConfigsRequest(function_name="f03")).body
+        assert [config.min_instances for config in one.scaling_configs] == [0]
+
+
+def test_a_token_of_another_shape_is_refused() -> None:
+    with emulated() as fc, pytest.raises(ClientException) as refusal:
+        fc.page(next_token="MQ==")
+    assert refusal.value.code == "InvalidArgument"
 
 
 @pytest.mark.parametrize("query", [{"limit": 0}, {"limit": 101}, {"next_token": "no token"}])

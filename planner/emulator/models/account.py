@@ -46,8 +46,10 @@ class Account:
     loads: dict[LoadKey, Load] = field(default_factory=dict)
     meters: dict[Key, Meter] = field(default_factory=dict)
     """The minute that is not over, of who has a config or a load."""
-    past: dict[Key, Json | None] = field(default_factory=dict)
-    """Per config its answer before the last put or delete, for stale reads."""
+    past: dict[tuple[str, Key], Json | None] = field(default_factory=dict)
+    """Per kind and key of a config its answer before the last put or delete, for stale reads."""
+    launched: dict[Key, int] = field(default_factory=dict)
+    """Launches of configs that were deleted: no two instances of a key share a number."""
 
     @classmethod
     def new(cls, functions: Iterable[FunctionSpec], settings: Settings, at: datetime) -> Self:
@@ -91,7 +93,9 @@ class Account:
         load = self.loads.get((*key, metric))
         return None if load is None else load.at(at)
 
-    def view(self, key: Key) -> Json | None:
-        """The body of Get for a config, None if nothing is set."""
+    def view(self, key: Key, kind: str | None = None) -> Json | None:
+        """The body of Get for a config of this kind or any, None if nothing is set."""
         config = self.configs.get(key)
-        return None if config is None else config.view(self.arn(*key))
+        if config is None or kind not in (None, config.document.names.kind):
+            return None
+        return config.view(self.arn(*key))

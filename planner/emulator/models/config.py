@@ -1,16 +1,19 @@
-"""The living state of one provision config: document, target of the moment, instances."""
+"""The living state of one provision or scaling config: document, target of the moment, instances."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Self
 
 from planner.emulator import rules
-from planner.emulator.models.document import Document, Json
+from planner.emulator.models.document import Document, Json, ScalingDocument
 from planner.emulator.models.fleet import Fleet
 from planner.emulator.settings import Settings
 
 Key = tuple[str, str]
 """Function name and qualifier."""
+
+FORMS = {form.names.kind: form for form in (Document, ScalingDocument)}
+"""The documents by their kind, which is how they are stored."""
 
 NOT_EVALUATED = "default, until the first evaluation after the put"
 
@@ -33,12 +36,12 @@ class ConfigState:
     utilisations: dict[str, list[float | None]] = field(default_factory=dict)
 
     @classmethod
-    def new(cls, key: Key, at: datetime) -> Self:
-        """A config that nobody has put anything into."""
+    def new(cls, key: Key, at: datetime, document: Document) -> Self:
+        """A config without an instance, not yet evaluated."""
         empty = rules.Policies(default_target=0, schedules=(), trackers=())
         return cls(
             key=key,
-            document=Document(),
+            document=document,
             policies=empty,
             put_at=at,
             evaluate_from=at,
@@ -48,11 +51,12 @@ class ConfigState:
 
     def view(self, arn: str) -> Json:
         """The body of Get and Put."""
+        names = self.document.names
         return {
             "functionArn": arn,
-            "current": self.fleet.warm,
+            names.current: self.fleet.warm,
             "currentError": self.error,
-            "target": self.target,
+            names.target: self.target,
             **self.document.to_wire(),
         }
 
@@ -60,6 +64,7 @@ class ConfigState:
         """The form in which a config is stored."""
         return {
             "key": list(self.key),
+            "kind": self.document.names.kind,
             "document": self.document.to_wire(),
             "put_at": self.put_at.isoformat(),
             "evaluate_from": self.evaluate_from.isoformat(),
@@ -73,9 +78,9 @@ class ConfigState:
 
     @classmethod
     def from_json(cls, stored: Json, settings: Settings) -> Self:
-        """A config from its stored form."""
+        """A config from its stored form; without a kind it is a provision config."""
         name, qualifier = stored["key"]
-        document = Document.from_wire(stored["document"])
+        document = FORMS[stored.get("kind", "provision")].from_wire(stored["document"])
         return cls(
             key=(name, qualifier),
             document=document,

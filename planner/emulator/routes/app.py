@@ -20,12 +20,17 @@ from planner.emulator.models.operations import Call
 from planner.emulator.routes.admin import admin_routes
 
 _CONFIG = "/2023-03-30/functions/{function_name}/provision-config"
+_SCALING = "/2023-03-30/functions/{function_name}/scaling-config"
 
 ROUTES = (
     ("PUT", _CONFIG, "PutProvisionConfig"),
     ("GET", _CONFIG, "GetProvisionConfig"),
     ("DELETE", _CONFIG, "DeleteProvisionConfig"),
     ("GET", "/2023-03-30/provision-configs", "ListProvisionConfigs"),
+    ("PUT", _SCALING, "PutScalingConfig"),
+    ("GET", _SCALING, "GetScalingConfig"),
+    ("DELETE", _SCALING, "DeleteScalingConfig"),
+    ("GET", "/2023-03-30/scaling-configs", "ListScalingConfigs"),
     ("GET", "/2023-03-30/functions/{function_name}", "GetFunction"),
 )
 """Method, path and action of everything that is covered."""
@@ -134,7 +139,7 @@ class _Exchange:
 
     def entry(self, answer: _Answer) -> Entry:
         """The journal's line."""
-        stored = answer.effect and self.action == "PutProvisionConfig"
+        stored = answer.effect and self.action in ("PutProvisionConfig", "PutScalingConfig")
         return Entry(
             at=self.emulator.now(),
             request_id=self.request_id,
