@@ -32,8 +32,9 @@ setup-dev: $(VENV)/.dev ## create .venv with the planner and its development too
 demo: $(VENV)/.planner ## plan the bundled function, apply it to a local Function Compute, show where things are
 	@$(BIN)/planner demo demo
 
-test: $(VENV)/.dev ## run every test (a PostgreSQL server is installed first where there is none)
+test: $(VENV)/.dev ## run every test (a PostgreSQL server and the TypeScript SDK are installed first where they are missing)
 	$(BIN)/python -m tests.postgres
+	$(BIN)/python -m tests.node
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(VENV)/.dev ## what has to be green before a change lands: style, types, import rules, tests, coverage
@@ -42,6 +43,7 @@ check: $(VENV)/.dev ## what has to be green before a change lands: style, types,
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.postgres
+	$(BIN)/python -m tests.node
 	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term
 
 fmt: $(VENV)/.dev ## format the code
