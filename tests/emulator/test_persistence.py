@@ -3,9 +3,11 @@
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +17,8 @@ import pytest
 from alibabacloud_fc20230330 import models
 from darabonba.exceptions import UnretryableException
 
-from planner.emulator import Emulator, FactorClock, Load, ManualClock, World
+from planner.emulator import Emulator, FactorClock, Load, ManualClock, Settings, World
+from planner.emulator.models.ledger import Minute
 from planner.emulator.models.operations import Call
 from tests.emulator.fc import ASR, NOON, client
 from tests.published import policy
@@ -57,6 +60,55 @@ def test_a_new_process_goes_on_where_the_file_stands(tmp_path: Path) -> None:
         return found
 
     assert history(restarts=True) == history(restarts=False)
+
+
+def test_the_ledger_goes_on_in_a_new_process_and_is_only_appended_to(tmp_path: Path) -> None:
+    def lived(database: Path, *, restarts: bool) -> list[Minute]:
+        emulator = Emulator(_WORLD, clock=ManualClock(NOON), database=database)
+        emulator.offer("asr", Load(values=(3.0, 11.0, 0.0), repeat=True, duration_seconds=2), qualifier="prod")
+        for step in range(30):
+            emulator.advance(timedelta(seconds=25))
+            if step == 3:
+                _put(emulator, {"defaultTarget": 2, "alwaysAllocateGPU": False})
+            if restarts:
+                emulator.close()
+                emulator = Emulator(_WORLD, clock=ManualClock(NOON), database=database)
+        with emulator.account() as account:
+            found = account.ledger.between(("asr", "prod"), NOON, NOON + timedelta(days=1))
+        emulator.close()
+        return list(found)
+
+    lasting, restarted = lived(tmp_path / "a.db", restarts=False), lived(tmp_path / "b.db", restarts=True)
+    assert restarted == lasting
+    assert [m.start - NOON for m in lasting] == [timedelta(minutes=number) for number in range(12)]
+    for database in (tmp_path / "a.db", tmp_path / "b.db"):
+        with closing(sqlite3.connect(database)) as connection:
+            assert connection.execute("SELECT count(*) FROM minute").fetchone() == (12,)
+
+
+def test_minutes_older_than_the_days_that_are_kept_leave_the_file(tmp_path: Path) -> None:
+    database = tmp_path / "fc.db"
+    world = World(functions=(ASR,), settings=Settings(kept_days=1))
+    emulator = Emulator(world, clock=ManualClock(NOON), database=database)
+    emulator.offer("asr", Load.constant(1))
+    emulator.advance(timedelta(hours=23))
+    emulator.advance(timedelta(hours=2))
+    emulator.close()
+    with closing(sqlite3.connect(database)) as connection:
+        (oldest, count) = connection.execute("SELECT min(start), count(*) FROM minute").fetchone()
+    assert (oldest, count) == ((NOON + timedelta(hours=1)).timestamp(), 24 * 60)
+
+
+def test_a_stored_load_of_a_function_that_is_gone_is_left_out(tmp_path: Path) -> None:
+    database = tmp_path / "fc.db"
+    emulator = Emulator(_WORLD, clock=ManualClock(NOON), database=database)
+    emulator.offer("asr", Load.constant(1), qualifier="prod")
+    emulator.close()
+    emulator = Emulator(World(functions=(replace(ASR, aliases=()),)), clock=ManualClock(NOON), database=database)
+    emulator.advance(timedelta(minutes=2))
+    with emulator.account() as account:
+        assert (account.loads, account.ledger.keys()) == ({}, ())
+    emulator.close()
 
 
 def test_a_delete_is_stored_and_a_config_of_an_unknown_alias_is_refused(tmp_path: Path) -> None:
