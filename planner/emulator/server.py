@@ -13,7 +13,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from planner.emulator.clock import Clock
 from planner.emulator.models.emulator import Emulator
-from planner.emulator.routes.app import CUT, create_app
+from planner.emulator.routes.app import create_app
+from planner.emulator.routes.exchange import CUT
 from planner.emulator.world import World
 
 LOOPBACK = "127.0.0.1"
