@@ -9,6 +9,11 @@ ApiError
 ├── ScalingConfigNotFound    404  the same of the other kind
 ├── ProvisionConfigExist         409  in the way of a scaling config or a delete
 ├── ResidentScalingConfigExists  409  in the way of a provision config or a delete
+├── MissingParameter         400  Cloud Monitor: a parameter that is required
+├── ParameterInvalid         400  Cloud Monitor: a parameter is wrong
+├── ResourceNotFound         404  Cloud Monitor: no such namespace
+├── ActionNotFound           404  the gateway of Cloud Monitor: no such action
+├── ThrottledUser            400  Cloud Monitor: too many calls in a second
 ├── NotCovered               501  the emulator's own: a route that it does not have
 └── Injected                  *   ordered by a fault
 
@@ -111,6 +116,62 @@ class ResidentScalingConfigExists(ApiError):
     def __init__(self, name: str, qualifier: str) -> None:
         """Name the config; the service's own text is not public."""
         super().__init__(f"scaling config exists for '{name}/{qualifier}'.")
+
+
+class MissingParameter(ApiError):
+    """A request without a parameter that is required; code and text as of other RPC products."""
+
+    def __init__(self, name: str) -> None:
+        """Name the parameter."""
+        super().__init__(f"{name} is mandatory for this action.")
+        self._name = name
+
+    @property
+    def code(self) -> str:
+        """The `Code` of the body."""
+        return f"Missing{self._name}"
+
+
+class ParameterInvalid(ApiError):
+    """A parameter of Cloud Monitor is wrong; code and status are the emulator's choice."""
+
+
+class ResourceNotFound(ApiError):
+    """No such namespace: the one refusal that DescribeMetricList documents."""
+
+    status = 404
+
+    def __init__(self) -> None:
+        """Carry the text of the vendor's page."""
+        super().__init__("The specified resource is not found.")
+
+
+class ActionNotFound(ApiError):
+    """No such action or version: the gateway's code and text, its status a choice."""
+
+    status = 404
+
+    def __init__(self) -> None:
+        """Carry the text that clients know."""
+        super().__init__("Specified api is not found, please check your url and method.")
+
+    @property
+    def code(self) -> str:
+        """The `Code` of the body."""
+        return "InvalidAction.NotFound"
+
+
+class ThrottledUser(ApiError):
+    """Too many calls in a second: 400, as the error tables of other RPC products (ECS) say."""
+
+    def __init__(self) -> None:
+        """Carry the vendor's text."""
+        super().__init__("Request was denied due to user flow control.")
+
+    @property
+    def code(self) -> str:
+        """The `Code` of the body."""
+        return "Throttling.User"
 
 
 class NotCovered(ApiError):
