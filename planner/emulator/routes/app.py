@@ -12,6 +12,7 @@ from planner.emulator.models.document import Json
 from planner.emulator.models.emulator import Emulator
 from planner.emulator.models.operations import Call
 from planner.emulator.routes.admin import admin_routes
+from planner.emulator.routes.cloudmonitor import cloudmonitor_routes
 from planner.emulator.routes.exchange import Asked, exchange
 
 _CONFIG = "/2023-03-30/functions/{function_name}/provision-config"
@@ -39,10 +40,10 @@ _Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def create_app(emulator: Emulator) -> Starlette:
-    """The ASGI application of an emulator: the admin routes, the API, and 501 for the rest."""
+    """The ASGI application of an emulator: the admin routes, Cloud Monitor, the API, 501 for the rest."""
     api = [Route(path, _endpoint(emulator, action), methods=[method]) for method, path, action in ROUTES]
     rest = Route("/{path:path}", _endpoint(emulator, UNKNOWN), methods=_ANY_METHOD)
-    return Starlette(routes=[*admin_routes(emulator), *api, rest])
+    return Starlette(routes=[*admin_routes(emulator), *cloudmonitor_routes(emulator), *api, rest])
 
 
 def _endpoint(emulator: Emulator, action: str) -> _Endpoint:
