@@ -1,6 +1,6 @@
 """The instances of one config: asked for, started, warm, destroyed, and what they were used for."""
 
-from bisect import insort
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
@@ -20,6 +20,14 @@ def draw_startup(points: tuple[float, ...], seed: str) -> timedelta:
     return timedelta(seconds=points[low] + (points[high] - points[low]) * (place - low))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """When an instance was asked for, and as which of its config, from 1 on."""
+
+    number: int
+    at: datetime
+
+
 @dataclass(slots=True, kw_only=True)
 class Fleet:
     """Warm instances, and the instants at which the starting ones become warm (sorted)."""
@@ -29,6 +37,8 @@ class Fleet:
     starting: list[datetime] = field(default_factory=list)
     launched: int = 0
     """All launches so far: numbers the start-up draws."""
+    launches: list[Launch] = field(default_factory=list)
+    """Those of the instances that exist: of the warm ones, then of the starting ones in their order."""
     served_seconds: float = 0.0
     capacity_seconds: float = 0.0
 
@@ -66,12 +76,16 @@ class Fleet:
             cancelled = min(surplus, len(self.starting))
             del self.starting[len(self.starting) - cancelled :]
             self.warm -= surplus - cancelled
+            del self.launches[self.count :]
 
     def launch(self, count: int, points: tuple[float, ...], seed: str) -> None:
         """Ask for `count` instances; each is warm after a start-up time of its own."""
         for _ in range(count):
             self.launched += 1
-            insort(self.starting, self.at + draw_startup(points, f"{seed}/{self.launched}"))
+            ready = self.at + draw_startup(points, f"{seed}/{self.launched}")
+            place = bisect_right(self.starting, ready)
+            self.starting.insert(place, ready)
+            self.launches.insert(self.warm + place, Launch(number=self.launched, at=self.at))
 
     def to_json(self) -> Json:
         """The form in which a fleet is stored."""
@@ -80,13 +94,19 @@ class Fleet:
             "warm": self.warm,
             "starting": [moment.isoformat() for moment in self.starting],
             "launched": self.launched,
+            "launches": [[launch.number, launch.at.isoformat()] for launch in self.launches],
             "served_seconds": self.served_seconds,
             "capacity_seconds": self.capacity_seconds,
         }
 
     @classmethod
     def from_json(cls, stored: Json) -> Self:
-        """A fleet from its stored form."""
+        """A fleet from its stored form; without launches its instances are the last ones, launched then."""
         starting = [datetime.fromisoformat(moment) for moment in stored["starting"]]
+        count = stored["warm"] + len(starting)
+        last = [[stored["launched"] - count + place, stored["at"]] for place in range(1, count + 1)]
+        launches = [
+            Launch(number=number, at=datetime.fromisoformat(moment)) for number, moment in stored.get("launches", last)
+        ]
         at = datetime.fromisoformat(stored["at"])
-        return cls(**{**stored, "at": at, "starting": starting})
+        return cls(**{**stored, "at": at, "starting": starting, "launches": launches})
