@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from planner.emulator.instances.spec import ProcessSpec
 from planner.emulator.models.document import Json
 
 LATEST = "LATEST"
@@ -26,6 +27,8 @@ class FunctionSpec:
     """As `Settings.startup_seconds`; empty uses that."""
     image_pull_error: str = ""
     """While not empty no instance can be created, and this is the `currentError`."""
+    process: ProcessSpec | None = None
+    """What its instances run as; without it they are simulated."""
     extra: Json = field(default_factory=dict)
     """Further fields of GetFunction, as they travel."""
 
@@ -43,6 +46,7 @@ class FunctionSpec:
     def from_wire(cls, body: Json) -> Self:
         """From the fields of GetFunction, plus `aliases`, `startupSeconds`, `imagePullError`."""
         fields = dict(body)
+        fields.pop("process", None)
         gpu = fields.pop("gpuConfig", None) or {}
         logs = fields.get("logConfig") or {}
         container = fields.get("customContainerConfig") or {}
@@ -58,6 +62,7 @@ class FunctionSpec:
             instance_metrics=bool(logs.get("enableInstanceMetrics", False)),
             startup_seconds=_points(fields.pop("startupSeconds", ())),
             image_pull_error=str(fields.pop("imagePullError", "")),
+            process=ProcessSpec.from_wire(body),
             extra=fields,
         )
 

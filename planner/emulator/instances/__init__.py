@@ -1,0 +1,1 @@
+"""Instances that are real: processes on this machine, and the way of requests to them."""
