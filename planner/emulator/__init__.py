@@ -6,7 +6,7 @@ checks the other's reading of FC. `docs/emulator.md` says how to use it and what
 """
 
 from planner.emulator.clock import Clock, FactorClock, ManualClock, RealClock
-from planner.emulator.faults import Fault
+from planner.emulator.faults import CapacityFault, ClockJump, Fault, MetricFault, QuotaFault, StartupFault
 from planner.emulator.models.emulator import Emulator
 from planner.emulator.models.function import FunctionSpec
 from planner.emulator.models.load import Load
@@ -15,16 +15,21 @@ from planner.emulator.settings import Settings
 from planner.emulator.world import World, load_world
 
 __all__ = [
+    "CapacityFault",
     "Clock",
+    "ClockJump",
     "Emulator",
     "FactorClock",
     "Fault",
     "FunctionSpec",
     "Load",
     "ManualClock",
+    "MetricFault",
+    "QuotaFault",
     "RealClock",
     "Running",
     "Settings",
+    "StartupFault",
     "World",
     "load_world",
     "running",

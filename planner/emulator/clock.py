@@ -12,17 +12,29 @@ class Clock(Protocol):
         """The present as an aware UTC datetime; never runs backwards."""
         ...
 
+    def jump(self, by: timedelta) -> None:
+        """Be `by` further on at once, as after a suspended machine woke; backwards is a `ValueError`."""
+        ...
+
 
 class ClockNotMovable(Exception):
     """Only a manual clock can be moved by hand."""
 
 
 class RealClock:
-    """The machine's clock."""
+    """The machine's clock, and what it has jumped ahead of it."""
+
+    def __init__(self) -> None:
+        """Go with the machine."""
+        self._ahead = timedelta(0)
 
     def now(self) -> datetime:
         """The machine's present."""
-        return datetime.now(UTC)
+        return datetime.now(UTC) + self._ahead
+
+    def jump(self, by: timedelta) -> None:
+        """Go on `by` ahead."""
+        self._ahead += forward(by)
 
 
 class FactorClock:
@@ -40,6 +52,10 @@ class FactorClock:
     def now(self) -> datetime:
         """The start plus the stretched time since."""
         return self._start + timedelta(seconds=(time.monotonic() - self._began) * self._factor)
+
+    def jump(self, by: timedelta) -> None:
+        """Go on `by` ahead."""
+        self._start += forward(by)
 
     def resume(self, at: datetime) -> None:
         """Go on from `at`, where a stored state stopped, if that lies ahead."""
@@ -65,6 +81,10 @@ class ManualClock:
             raise ValueError(message)
         self._now = to.astimezone(UTC)
 
+    def jump(self, by: timedelta) -> None:
+        """Stand `by` further on."""
+        self.move(self._now + forward(by))
+
     def resume(self, at: datetime) -> None:
         """Go on from `at`, where a stored state stopped, if that lies ahead."""
         self._now = max(self._now, at)
@@ -76,3 +96,11 @@ def aware(moment: datetime) -> datetime:
         message = f"{moment.isoformat()} carries no zone"
         raise ValueError(message)
     return moment.astimezone(UTC)
+
+
+def forward(by: timedelta) -> timedelta:
+    """`by`; a step backwards raises `ValueError`, since that history has been made."""
+    if by < timedelta(0):
+        message = "a clock jumps forward only"
+        raise ValueError(message)
+    return by

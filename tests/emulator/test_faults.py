@@ -11,6 +11,7 @@ from alibabacloud_tea_openapi.exceptions import (
 from darabonba.exceptions import UnretryableException
 
 from planner.emulator import Fault
+from planner.emulator.faults import fault_from_json
 from tests.emulator.fc import emulated
 
 _PUT = "PutProvisionConfig"
@@ -45,7 +46,7 @@ def test_a_plain_429_is_a_client_error_and_one_with_retry_after_is_throttling() 
 @pytest.mark.parametrize(("cut", "stored"), [("before", 0), ("after", 5)])
 def test_a_cut_connection_has_or_has_not_its_effect(cut: str, stored: int) -> None:
     with emulated() as fc:
-        fc.emulator.faults.add(Fault.from_json({"action": _PUT, "cut": cut}))
+        fc.emulator.faults.add(fault_from_json({"action": _PUT, "cut": cut}))
         with pytest.raises(UnretryableException):
             fc.put({"defaultTarget": 5})
         assert fc.get()["defaultTarget"] == stored
@@ -102,7 +103,7 @@ def test_a_stale_read_after_a_delete_still_shows_the_config() -> None:
 )
 def test_a_fault_that_cannot_be_carried_out_is_refused(fields: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"fault|cut"):
-        Fault.from_json(fields)
+        fault_from_json(fields)
 
 
 def test_the_journal_tells_every_request_its_body_and_what_was_stored() -> None:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Self
 
 from planner.emulator.errors import AliasNotFound, FunctionNotFound, InvalidArgument
+from planner.emulator.faultbook import FaultBook
 from planner.emulator.models.config import ConfigState, Key
 from planner.emulator.models.document import Json
 from planner.emulator.models.function import LATEST, FunctionSpec
@@ -41,6 +42,7 @@ class Account:
     at: datetime
     growth: Growth
     ledger: Ledger
+    faults: FaultBook
     functions: dict[str, FunctionSpec] = field(default_factory=dict)
     configs: dict[Key, ConfigState] = field(default_factory=dict)
     loads: dict[LoadKey, Load] = field(default_factory=dict)
@@ -52,13 +54,14 @@ class Account:
     """Launches of configs that were deleted: no two instances of a key share a number."""
 
     @classmethod
-    def new(cls, functions: Iterable[FunctionSpec], settings: Settings, at: datetime) -> Self:
+    def new(cls, functions: Iterable[FunctionSpec], settings: Settings, at: datetime, faults: FaultBook) -> Self:
         """An account with these functions and nothing provisioned."""
         return cls(
             settings=settings,
             at=at,
             growth=Growth(allowance=settings.growth_burst, at=at),
             ledger=Ledger(keep=settings.kept_days * 24 * 60),
+            faults=faults,
             functions={function.name: function for function in functions},
         )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from threading import RLock
 
 from planner.emulator.clock import Clock, ClockNotMovable, FactorClock, ManualClock, RealClock
-from planner.emulator.faults import FaultBook
+from planner.emulator.faultbook import FaultBook
 from planner.emulator.models.account import Account
 from planner.emulator.models.document import Json
 from planner.emulator.models.evaluation import advance
@@ -41,9 +41,9 @@ class Emulator:
         """
         self.clock = clock or RealClock()
         self._lock = RLock()
-        self.faults = FaultBook()
+        self.faults = FaultBook(self)
         self.journal = Journal()
-        self._account = Account.new(world.functions, world.settings, self.clock.now())
+        self._account = Account.new(world.functions, world.settings, self.clock.now(), self.faults)
         self._storage = Storage(database) if database else None
         if self._storage:
             self._storage.restore(self._account)
@@ -69,6 +69,16 @@ class Emulator:
     def now(self) -> datetime:
         """The clock's present."""
         return self.clock.now()
+
+    def live(self) -> datetime:
+        """Let the account live up to the clock's present, which is the answer."""
+        with self.account() as account:
+            return account.at
+
+    def jump(self, by: timedelta) -> None:
+        """Put any clock forward, as for a machine that was suspended; backwards is a `ValueError`."""
+        with self._lock:
+            self.clock.jump(by)
 
     def advance(self, by: timedelta) -> datetime:
         """Move a manual clock on; every minute on the way is evaluated. The new present."""

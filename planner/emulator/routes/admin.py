@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from planner.emulator.clock import ClockNotMovable, aware
 from planner.emulator.errors import ApiError
-from planner.emulator.faults import Fault
+from planner.emulator.faults import fault_from_json
 from planner.emulator.models.document import Json
 from planner.emulator.models.emulator import Emulator
 from planner.emulator.models.function import LATEST, FunctionSpec
@@ -94,8 +94,8 @@ def _get_faults(emulator: Emulator, request: Request, body: Json) -> Json:  # no
 
 
 def _add_fault(emulator: Emulator, request: Request, body: Json) -> Json:
-    """The fields of `Fault`, all optional."""
-    emulator.faults.add(Fault.from_json(body))
+    """`kind` and the fields of that fault."""
+    emulator.faults.add(fault_from_json(body))
     return _get_faults(emulator, request, body)
 
 
