@@ -1,0 +1,72 @@
+"""What is due: a function of the time and of when each job last ran, so that it survives restarts and jumps.
+
+Runs are cut into periods on the clock of UTC (0:00, 0:15, ...), and a job is due when its period has not seen it yet.
+However many periods were missed, one run makes up for all of them: each run looks at the world from scratch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+from planner.base import MINUTE, utc
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Job(StrEnum):
+    """The recurring work of one function, in the order in which it is done when several jobs are due."""
+
+    COLLECT = "collect"
+    VERIFY = "verify"
+    PLAN = "plan"
+    BACKTEST = "backtest"
+    RETAIN = "retain"
+
+
+def _periods() -> dict[Job, timedelta]:
+    return {
+        Job.COLLECT: MINUTE,
+        Job.VERIFY: MINUTE,
+        Job.PLAN: 15 * MINUTE,
+        Job.BACKTEST: timedelta(days=7),
+        Job.RETAIN: timedelta(days=1),
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cadence:
+    """How long the period of each job is."""
+
+    periods: Mapping[Job, timedelta] = field(default_factory=_periods)
+
+    def __post_init__(self) -> None:
+        for job, period in self.periods.items():
+            if period <= timedelta(0):
+                raise ValueError(f"the period of {job} is {period}")
+
+    def due(self, now: datetime, last: Mapping[Job, datetime]) -> tuple[Job, ...]:
+        """The jobs that are due at `now`; `last` says when each began its newest run that ended, if any did.
+
+        A run up to one period in the future (the clock was set back a little) counts for the present one, so that a
+        clock that is mended to and fro repeats nothing; one further ahead says nothing, and the job is due.
+        """
+        return tuple(job for job in Job if job in self.periods and self._is_due(self.periods[job], now, last.get(job)))
+
+    def next(self, now: datetime, last: Mapping[Job, datetime]) -> datetime:
+        """When the next job will be due: `now` where one is."""
+        if self.due(now, last):
+            return utc(now)
+        return min(EPOCH + (self._number(period, now) + 1) * period for period in self.periods.values())
+
+    def _is_due(self, period: timedelta, now: datetime, last: datetime | None) -> bool:
+        if last is None:
+            return True
+        ahead = self._number(period, last) - self._number(period, now)
+        return ahead < 0 or ahead > 1
+
+    @staticmethod
+    def _number(period: timedelta, moment: datetime) -> int:
+        return (utc(moment) - EPOCH) // period
