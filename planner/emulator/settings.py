@@ -132,6 +132,35 @@ class Settings:
     """Calls of each metric action in a real second before `Throttling.User`; 0 is no limit. 50 is
     published (https://alibabacloud.com/help/doc-detail/51936.htm)."""
 
+    first_health_check: Literal["after_initializer", "before_initializer"] = "after_initializer"
+    """When an instance that is a process is first asked whether it is well. The vendor's page on health
+    checks says that the Initializer runs first
+    (https://www.alibabacloud.com/help/en/functioncompute/fc/configure-a-custom-health-check-policy-for-instances-1);
+    pages on the life cycle name the health check before it. In both cases its port listens first."""
+
+    start_deadline_seconds: float = 120.0
+    """Real seconds in which a process must listen, and again in which it must pass its first health
+    check. 120 is the service's."""
+
+    on_demand_idle_seconds: float = 300.0
+    """Seconds of the clock after which an unused on-demand instance ends. Usually 3 to 5 minutes, and
+    no promise (https://help.aliyun.com/zh/functioncompute/fc/user-guide/instance-level-events)."""
+
+    termination_grace_seconds: float = 10.0
+    """Real seconds between SIGTERM and SIGKILL. No figure is published."""
+
+    max_processes: int = 8
+    """Processes at once, of all functions, those included that are about to end; over it a request is
+    answered 429 and `currentError` tells. A bound of the emulator, not of the service."""
+
+    max_process_memory_mb: int = 4096
+    """Resident memory at which a process is killed; the function's `memorySize` counts where it is less.
+    Measured each second, with all that the process has started: a limit on address space would
+    stop libraries that reserve much more than they use."""
+
+    body_limit_mb: int = 32
+    """The largest body of a request or an answer. 32 is published for requests, no figure for answers."""
+
     seed: int = 0
     """Seed of the start-up draws: the same seed and calls give the same history."""
 
@@ -162,6 +191,12 @@ class Settings:
             raise ValueError(message)
         if min(self.tracker_out_minutes, self.tracker_in_minutes) < 1:
             message = "trackers need at least one full minute"
+            raise ValueError(message)
+        if min(self.max_processes, self.max_process_memory_mb, self.body_limit_mb) < 1:
+            message = "max_processes, max_process_memory_mb and body_limit_mb must be at least 1"
+            raise ValueError(message)
+        if min(self.start_deadline_seconds, self.on_demand_idle_seconds, self.termination_grace_seconds) < 0:
+            message = "the times of processes must not be negative"
             raise ValueError(message)
         if self.kept_days < 1:
             message = "kept_days must be at least 1"
