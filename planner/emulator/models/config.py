@@ -55,7 +55,7 @@ class ConfigState:
         return {
             "functionArn": arn,
             names.current: self.fleet.warm,
-            "currentError": self.error,
+            "currentError": self.error or self.fleet.error,
             names.target: self.target,
             **self.document.to_wire(),
         }

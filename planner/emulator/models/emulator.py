@@ -40,6 +40,8 @@ class Emulator:
         `ValueError` if the stored state is of functions that are not given.
         """
         self.clock = clock or RealClock()
+        for function in world.functions:
+            self._check(function)
         self._lock = RLock()
         self.faults = FaultBook(self)
         self.journal = Journal()
@@ -109,7 +111,21 @@ class Emulator:
     def put_function(self, function: FunctionSpec) -> None:
         """Add a function or replace it, for instance with instance metrics on. Not stored."""
         with self.account() as account:
+            self._check(function)
             account.functions[function.name] = function
+
+    def _check(self, function: FunctionSpec) -> None:
+        if function.process and isinstance(self.clock, ManualClock):
+            message = (
+                f"function '{function.name}' has a process, which lives in real time: a clock that is moved by hand "
+                "cannot drive it; use a real clock or one with a factor"
+            )
+            raise ValueError(message)
+
+    def has_processes(self) -> bool:
+        """Whether instances of some function are processes; lets no time pass."""
+        with self._lock:
+            return any(function.process for function in self._account.functions.values())
 
     def config(self, function: str, qualifier: str = LATEST) -> Json | None:
         """The config as Get would answer it, None if nothing is set."""

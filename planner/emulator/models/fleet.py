@@ -47,6 +47,11 @@ class Fleet:
         """Warm and starting instances."""
         return self.warm + len(self.starting)
 
+    @property
+    def error(self) -> str:
+        """Why instances that were asked for do not get warm; simulated ones always do."""
+        return ""
+
     def run(self, to: datetime, offered: float, instance_concurrency: int) -> None:
         """Let time pass up to `to` under a constant offered concurrency; instances get warm."""
         while self.starting and self.starting[0] <= to:
