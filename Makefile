@@ -60,6 +60,7 @@ golden: $(VENV)/.dev ## write the golden files of the exports and the figures of
 
 docs: $(VENV)/.dev ## write the generated pages and the JSON Schema anew
 	$(BIN)/python scripts/make_cli_docs.py
+	$(BIN)/python scripts/make_emulator_docs.py
 	$(BIN)/python -c 'from planner.config import SCHEMA_FILE, schema_text; SCHEMA_FILE.write_text(schema_text(), encoding="utf-8")'
 
 bench: $(VENV)/.dev ## run the benchmarks; each prints ratios against a baseline of the same run

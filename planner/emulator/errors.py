@@ -3,10 +3,17 @@
 ApiError
 ├── InvalidArgument          400  a field is wrong; the text begins with the field's fault
 ├── InstanceMetricsRequired  400  tracking needs logConfig.enableInstanceMetrics
+├── MissingRequiredHeader    400  a header of the signature
+├── SignatureExpired         400  `InvalidTimeStamp.Expired`: a date too far from the machine's
+├── InvalidAccessKeyID       403
+├── SignatureNotMatch        403
 ├── FunctionNotFound         404
 ├── AliasNotFound            404
 ├── ProvisionConfigNotFound  404  only behind the switch `missing_config`
 ├── ScalingConfigNotFound    404  the same of the other kind
+├── FunctionAlreadyExists    409
+├── AliasAlreadyExists       409
+├── FunctionNotEmpty         409  a function with aliases, behind the switch `function_with_aliases`
 ├── ProvisionConfigExist         409  in the way of a scaling config or a delete
 ├── ResidentScalingConfigExists  409  in the way of a provision config or a delete
 ├── MissingParameter         400  Cloud Monitor: a parameter that is required
@@ -58,6 +65,50 @@ class InstanceMetricsRequired(ApiError):
         super().__init__("Target tracking policy required instance metrics enabled.")
 
 
+class MissingRequiredHeader(ApiError):
+    """A request without a header that a signature needs."""
+
+    def __init__(self, name: str) -> None:
+        """Carry the text of the vendor's error page."""
+        super().__init__(f"required HTTP header {name} was not specified")
+
+
+class SignatureExpired(ApiError):
+    """A request that was signed too long ago, or too far ahead."""
+
+    def __init__(self) -> None:
+        """Carry the text of the OpenAPI gateway; what FC answers is not public."""
+        super().__init__("Specified time stamp or date value is expired.")
+
+    @property
+    def code(self) -> str:
+        """The `Code` of the body."""
+        return "InvalidTimeStamp.Expired"
+
+
+class InvalidAccessKeyID(ApiError):
+    """A request signed with a key that does not exist."""
+
+    status = 403
+
+    def __init__(self, key: str) -> None:
+        """Carry the text of the vendor's error page."""
+        super().__init__(f"invalid access key ID '{key}'")
+
+
+class SignatureNotMatch(ApiError):
+    """A request that is not what was signed, or was signed with another secret."""
+
+    status = 403
+
+    def __init__(self) -> None:
+        """Carry the text of the vendor's error page."""
+        super().__init__(
+            "The request signature we calculated does not match the signature you provided. "
+            "Check your access key and signing method"
+        )
+
+
 class FunctionNotFound(ApiError):
     """No such function."""
 
@@ -76,6 +127,36 @@ class AliasNotFound(ApiError):
     def __init__(self, name: str, qualifier: str) -> None:
         """Name the alias; the service's own text is not public."""
         super().__init__(f"alias '{qualifier}' of function '{name}' does not exist.")
+
+
+class FunctionAlreadyExists(ApiError):
+    """The name is taken."""
+
+    status = 409
+
+    def __init__(self, name: str) -> None:
+        """Name the function; the service's own text is not public."""
+        super().__init__(f"function '{name}' already exists.")
+
+
+class AliasAlreadyExists(ApiError):
+    """The name is taken in this function."""
+
+    status = 409
+
+    def __init__(self, name: str, alias: str) -> None:
+        """Name the alias; the service's own text is not public."""
+        super().__init__(f"alias '{alias}' of function '{name}' already exists.")
+
+
+class FunctionNotEmpty(ApiError):
+    """A function that still has aliases cannot be deleted."""
+
+    status = 409
+
+    def __init__(self, name: str) -> None:
+        """Name the function; the service's own text is not public."""
+        super().__init__(f"function '{name}' still has aliases.")
 
 
 class ProvisionConfigNotFound(ApiError):

@@ -59,6 +59,10 @@ class Settings:
     The service refuses a switch between them (codes in Serverless Devs fc3). The texts that fc3 knows
     name the function alone; "qualifier" lets two aliases of one function differ."""
 
+    function_with_aliases: Literal["kept", "deleted"] = "kept"
+    """What DeleteFunction does to a function that has aliases: refuses it (`FunctionNotEmpty`), or takes
+    them along. Serverless Devs fc3 deletes the aliases first, which suits both."""
+
     bare_at: Literal["refused", "utc"] = "refused"
     """What `at(2020-10-10T10:10:10)` is where no `timeZone` is given. The vendor's page prints
     it so; the live texts demand a `Z`."""

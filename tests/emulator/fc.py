@@ -133,6 +133,7 @@ class Switches(TypedDict, total=False):
     absent_scalars: Any
     missing_config: Any
     one_kind_per: Any
+    function_with_aliases: Any
     bare_at: Any
     missing_local_time: Any
     repeated_local_time: Any

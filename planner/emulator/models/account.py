@@ -44,6 +44,8 @@ class Account:
     ledger: Ledger
     faults: FaultBook
     functions: dict[str, FunctionSpec] = field(default_factory=dict)
+    changed: dict[str, FunctionSpec | None] = field(default_factory=dict)
+    """Functions that the API made or changed, None where it deleted one: these survive a restart."""
     configs: dict[Key, ConfigState] = field(default_factory=dict)
     loads: dict[LoadKey, Load] = field(default_factory=dict)
     meters: dict[Key, Meter] = field(default_factory=dict)
@@ -71,6 +73,23 @@ class Account:
             return self.functions[name]
         except KeyError:
             raise FunctionNotFound(name) from None
+
+    def keep_function(self, function: FunctionSpec) -> None:
+        """Add a function or replace it, by the API; loads of aliases that it lacks go."""
+        self.functions[function.name] = self.changed[function.name] = function
+        for key in [key for key in self.loads if key[0] == function.name and not function.has(key[1])]:
+            del self.loads[key]
+
+    def drop_function(self, name: str) -> None:
+        """Remove a function that has no config, its loads, and what was measured of the present minute."""
+        del self.functions[name]
+        self.changed[name] = None
+        for load in [key for key in self.loads if key[0] == name]:
+            del self.loads[load]
+        for key in [key for key in self.meters if key[0] == name]:
+            del self.meters[key]
+        for past in [(kind, key) for kind, key in self.past if key[0] == name]:
+            del self.past[past]
 
     def key(self, name: str, qualifier: str) -> Key:
         """The key of an existing function and alias; no qualifier means LATEST.

@@ -1,5 +1,6 @@
 """Functions and their aliases: as much of them as provisioned instances and their owner need."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -29,6 +30,8 @@ class FunctionSpec:
     """While not empty no instance can be created, and this is the `currentError`."""
     process: ProcessSpec | None = None
     """What its instances run as; without it they are simulated."""
+    alias_fields: Mapping[str, Json] = field(default_factory=dict)
+    """What is known of an alias besides its name, as it travels in GetAlias."""
     extra: Json = field(default_factory=dict)
     """Further fields of GetFunction, as they travel."""
 
@@ -44,15 +47,20 @@ class FunctionSpec:
 
     @classmethod
     def from_wire(cls, body: Json) -> Self:
-        """From the fields of GetFunction, plus `aliases`, `startupSeconds`, `imagePullError`."""
+        """From the fields of GetFunction, plus `aliases`, `startupSeconds`, `imagePullError`, `process`.
+
+        An alias is a name, or the fields of GetAlias.
+        """
         fields = dict(body)
         fields.pop("process", None)
+        aliases = [{"aliasName": alias} if isinstance(alias, str) else alias for alias in fields.pop("aliases", ())]
         gpu = fields.pop("gpuConfig", None) or {}
         logs = fields.get("logConfig") or {}
         container = fields.get("customContainerConfig") or {}
         return cls(
             name=str(fields.pop("functionName", "")),
-            aliases=tuple(fields.pop("aliases", ())),
+            aliases=tuple(str(alias["aliasName"]) for alias in aliases),
+            alias_fields={str(alias["aliasName"]): alias for alias in aliases if len(alias) > 1},
             instance_concurrency=int(fields.pop("instanceConcurrency", 1)),
             gpu_type=gpu.get("gpuType"),
             gpu_memory_mb=gpu.get("gpuMemorySize"),
@@ -65,6 +73,24 @@ class FunctionSpec:
             process=ProcessSpec.from_wire(body),
             extra=fields,
         )
+
+    def alias(self, name: str) -> Json:
+        """The body of GetAlias. There are no versions: an alias that names none has the first."""
+        return {"aliasName": name, "versionId": "1", "description": "", **self.alias_fields.get(name, {})}
+
+    def to_json(self) -> Json:
+        """The form in which a function is stored: what `from_wire` reads."""
+        body = self.to_wire("")
+        del body["functionArn"]
+        body |= {
+            "aliases": [self.alias(name) for name in self.aliases],
+            "startupSeconds": list(self.startup_seconds),
+            "imagePullError": self.image_pull_error,
+        }
+        if self.process:
+            process = {"command": list(self.process.command), "environment": self.process.environment}
+            body["process"] = {**process, "cwd": self.process.cwd}
+        return body
 
     def to_wire(self, arn: str) -> Json:
         """The body of GetFunction, as the official SDK's `Function` reads it."""

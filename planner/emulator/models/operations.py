@@ -3,10 +3,11 @@
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from planner.emulator.models import configs, functions
+from planner.emulator.models import aliases, configs, functions
 from planner.emulator.models.account import Account
 from planner.emulator.models.call import Call
 from planner.emulator.models.document import Document, Json, ScalingDocument
+from planner.emulator.models.instance_list import list_instances
 
 __all__ = ["OPERATIONS", "WRITES", "Call"]
 
@@ -19,14 +20,18 @@ OPERATIONS: Mapping[str, Callable[[Account, Call], Json | None]] = {
     "GetScalingConfig": partial(configs.get_config, form=ScalingDocument),
     "DeleteScalingConfig": partial(configs.delete_config, form=ScalingDocument),
     "ListScalingConfigs": partial(configs.list_configs, form=ScalingDocument),
+    "CreateFunction": functions.create_function,
+    "ListFunctions": functions.list_functions,
     "GetFunction": functions.get_function,
+    "UpdateFunction": functions.update_function,
+    "DeleteFunction": functions.delete_function,
+    "ListInstances": list_instances,
+    "CreateAlias": aliases.create_alias,
+    "ListAliases": aliases.list_aliases,
+    "GetAlias": aliases.get_alias,
+    "UpdateAlias": aliases.update_alias,
+    "DeleteAlias": aliases.delete_alias,
 }
-WRITES = frozenset(
-    {
-        "PutProvisionConfig",
-        "DeleteProvisionConfig",
-        "PutScalingConfig",
-        "DeleteScalingConfig",
-    }
-)
+_READS = ("Get", "List")
+WRITES = frozenset(action for action in OPERATIONS if not action.startswith(_READS))
 """The actions after which the state must be on disk before the answer."""

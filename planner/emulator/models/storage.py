@@ -10,6 +10,8 @@ from pathlib import Path
 
 from planner.emulator.models.account import Account, Growth, LoadKey
 from planner.emulator.models.config import ConfigState, Key
+from planner.emulator.models.document import Json
+from planner.emulator.models.function import FunctionSpec
 from planner.emulator.models.ledger import Minute
 from planner.emulator.models.load import Load
 from planner.emulator.models.meter import Meter
@@ -79,7 +81,8 @@ class Storage:
         `ValueError` if a config belongs to a function or alias that the account lacks. A load of
         such a one is left out: no call of the API could take it away.
         """
-        for key, body in sorted(self._stored.items()):
+        # Functions first: configs and loads belong to them.
+        for key, body in sorted(self._stored.items(), key=lambda row: (not row[0].startswith("function/"), row[0])):
             kind, _, rest = key.partition("/")
             values = json.loads(body)
             if kind == "account":
@@ -87,6 +90,8 @@ class Storage:
                 growth_at = datetime.fromisoformat(values["growth_at"])
                 account.growth = Growth(allowance=values["allowance"], at=growth_at)
                 account.launched = {(name, alias): count for name, alias, count in values.get("launched", ())}
+            elif kind == "function":
+                _restore_function(account, rest, values)
             elif kind == "load":
                 name, qualifier, metric = rest.split("/")
                 if _exists(account, (name, qualifier)):
@@ -127,6 +132,15 @@ def _exists(account: Account, key: Key) -> bool:
     return function is not None and function.has(key[1])
 
 
+def _restore_function(account: Account, name: str, values: Json | None) -> None:
+    """A function as the API left it, whatever the world says of it; None if it was deleted."""
+    account.changed[name] = None if values is None else FunctionSpec.from_wire(values)
+    if function := account.changed[name]:
+        account.functions[name] = function
+    else:
+        account.functions.pop(name, None)
+
+
 def _check_owner(account: Account, config: ConfigState) -> None:
     if not _exists(account, config.key):
         message = f"the database holds a config of '{'/'.join(config.key)}', which is not defined"
@@ -145,6 +159,7 @@ def _documents(account: Account) -> dict[str, str]:
         }
     }
     documents |= {f"meter/{'/'.join(key)}": meter.to_json() for key, meter in account.meters.items()}
+    documents |= {f"function/{name}": f.to_json() if f else None for name, f in account.changed.items()}
     documents |= {f"config/{'/'.join(key)}": c.to_json() for key, c in account.configs.items()}
     return {key: _text(body) for key, body in documents.items()}
 

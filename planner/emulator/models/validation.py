@@ -117,12 +117,16 @@ def _dates(entry: Json) -> None:
         optional(entry, name, str)
 
 
-def optional(values: Json, key: str, kind: type) -> Any:  # noqa: ANN401 - `kind` decides
-    """The value of a key, None where it is absent or null; refused if of another type."""
+def optional(values: Json, key: str, kind: type | tuple[type, ...]) -> Any:  # noqa: ANN401 - `kind` decides
+    """The value of a key, None where it is absent or null; refused if of another type.
+
+    A tuple of types is a number; a JSON boolean is none.
+    """
     value = values.get(key)
-    if value is None or isinstance(value, kind):
+    if value is None or (isinstance(value, kind) and (kind is bool or not isinstance(value, bool))):
         return value
-    message = f"The {title(key)} should be of type {kind.__name__} (actual: {value!r})"
+    name = kind.__name__ if isinstance(kind, type) else "number"
+    message = f"The {title(key)} should be of type {name} (actual: {value!r})"
     raise InvalidArgument(message)
 
 

@@ -13,10 +13,14 @@ from planner.emulator.models.emulator import Emulator
 from planner.emulator.models.operations import Call
 from planner.emulator.routes.admin import admin_routes
 from planner.emulator.routes.cloudmonitor import cloudmonitor_routes
+from planner.emulator.routes.coverage import coverage_routes
 from planner.emulator.routes.exchange import Asked, exchange
 
-_CONFIG = "/2023-03-30/functions/{function_name}/provision-config"
-_SCALING = "/2023-03-30/functions/{function_name}/scaling-config"
+_FUNCTION = "/2023-03-30/functions/{function_name}"
+_ALIASES = f"{_FUNCTION}/aliases"
+_ALIAS = f"{_ALIASES}/{{alias_name}}"
+_CONFIG = f"{_FUNCTION}/provision-config"
+_SCALING = f"{_FUNCTION}/scaling-config"
 
 ROUTES = (
     ("PUT", _CONFIG, "PutProvisionConfig"),
@@ -27,7 +31,17 @@ ROUTES = (
     ("GET", _SCALING, "GetScalingConfig"),
     ("DELETE", _SCALING, "DeleteScalingConfig"),
     ("GET", "/2023-03-30/scaling-configs", "ListScalingConfigs"),
-    ("GET", "/2023-03-30/functions/{function_name}", "GetFunction"),
+    ("POST", "/2023-03-30/functions", "CreateFunction"),
+    ("GET", "/2023-03-30/functions", "ListFunctions"),
+    ("GET", _FUNCTION, "GetFunction"),
+    ("PUT", _FUNCTION, "UpdateFunction"),
+    ("DELETE", _FUNCTION, "DeleteFunction"),
+    ("GET", f"{_FUNCTION}/instances", "ListInstances"),
+    ("POST", _ALIASES, "CreateAlias"),
+    ("GET", _ALIASES, "ListAliases"),
+    ("GET", _ALIAS, "GetAlias"),
+    ("PUT", _ALIAS, "UpdateAlias"),
+    ("DELETE", _ALIAS, "DeleteAlias"),
 )
 """Method, path and action of everything that is covered."""
 
@@ -43,7 +57,8 @@ def create_app(emulator: Emulator) -> Starlette:
     """The ASGI application of an emulator: the admin routes, Cloud Monitor, the API, 501 for the rest."""
     api = [Route(path, _endpoint(emulator, action), methods=[method]) for method, path, action in ROUTES]
     rest = Route("/{path:path}", _endpoint(emulator, UNKNOWN), methods=_ANY_METHOD)
-    return Starlette(routes=[*admin_routes(emulator), *cloudmonitor_routes(emulator), *api, rest])
+    own = [*admin_routes(emulator), *coverage_routes(ROUTES)]
+    return Starlette(routes=[*own, *cloudmonitor_routes(emulator), *api, rest])
 
 
 def _endpoint(emulator: Emulator, action: str) -> _Endpoint:
@@ -57,6 +72,7 @@ def _endpoint(emulator: Emulator, action: str) -> _Endpoint:
             raise InvalidArgument(message)
         call = Call(
             function_name=asked.request.path_params.get("function_name", ""),
+            alias_name=asked.request.path_params.get("alias_name", ""),
             query=dict(asked.request.query_params),
             body=asked.body,
             stale=asked.stale,

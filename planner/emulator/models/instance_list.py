@@ -1,0 +1,77 @@
+"""ListInstances: the provisioned instances of a function, warm and starting."""
+
+import json
+from collections.abc import Iterator
+from uuid import NAMESPACE_URL, uuid5
+
+from planner.emulator.errors import InvalidArgument, NotCovered
+from planner.emulator.models.account import Account
+from planner.emulator.models.call import Call
+from planner.emulator.models.config import ConfigState
+from planner.emulator.models.document import Json
+from planner.emulator.models.function import LATEST
+
+WARM = "Running"
+STARTING = "Creating"
+"""Values of `status`. FC's are not public: these are the emulator's, as is the `resourceType` below."""
+
+_MAX = 1000
+_OF_THE_PAST = ("startTimeMs", "endTimeMs", "startKey")
+
+
+def list_instances(account: Account, call: Call) -> Json:
+    """The instances of a qualifier, LATEST without one; of all with `withAllActive`.
+
+    `instanceIds` and `instanceStatus` select (JSON lists, as the official SDK sends them), and
+    `limit` cuts off, from 0 to 1000 as in FC 2.0. An id is the instance's as long as it lives.
+    `NotCovered` for the search in the past.
+    """
+    query = call.query
+    if uncovered := [name for name in _OF_THE_PAST if query.get(name)]:
+        message = f"the emulator lists no instances of the past ({', '.join(uncovered)})"
+        raise NotCovered(message)
+    key = account.key(call.function_name, call.qualifier)
+    everywhere = query.get("withAllActive", "").lower() == "true"
+    ids, states = _words(query.get("instanceIds", "")), _words(query.get("instanceStatus", ""))
+    found = [
+        instance
+        for place, config in sorted(account.configs.items())
+        if place == key or (everywhere and place[0] == key[0])
+        for instance in _instances(account, config)
+        if (not ids or instance["instanceId"] in ids) and (not states or instance["status"] in states)
+    ]
+    return {"instances": found[: _limit(query.get("limit", ""))]}
+
+
+def _instances(account: Account, config: ConfigState) -> Iterator[Json]:
+    name, qualifier = config.key
+    version = "0" if qualifier == LATEST else account.function(name).alias(qualifier)["versionId"]
+    for place, launch in enumerate(config.fleet.launches):
+        yield {
+            "instanceId": str(uuid5(NAMESPACE_URL, f"{account.arn(*config.key)}/{launch.number}")),
+            "versionId": version,
+            "qualifier": qualifier,
+            "status": WARM if place < config.fleet.warm else STARTING,
+            "createdTimeMs": int(launch.at.timestamp() * 1000),
+            "resourceType": "provisioned",
+        }
+
+
+def _words(text: str) -> list[str]:
+    try:
+        words = json.loads(text) if text else []
+    except ValueError:
+        words = None
+    if isinstance(words, list):
+        return words
+    message = f"A list in the query should be one of JSON (actual: '{text}')"
+    raise InvalidArgument(message)
+
+
+def _limit(text: str) -> int:
+    if not text:
+        return _MAX
+    if text.isascii() and text.isdigit() and int(text) <= _MAX:
+        return int(text)
+    message = f"The Limit should be an integer from 0 to {_MAX} (actual: '{text}')"
+    raise InvalidArgument(message)
