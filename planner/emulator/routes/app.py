@@ -1,6 +1,6 @@
 """The API on the wire: methods, paths, parameters. No rules."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -53,12 +53,12 @@ _ANY_METHOD = ["GET", "POST", "PUT", "DELETE", "PATCH"]
 _Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def create_app(emulator: Emulator) -> Starlette:
-    """The ASGI application of an emulator: the admin routes, Cloud Monitor, the API, 501 for the rest."""
+def create_app(emulator: Emulator, data: Sequence[Route] = ()) -> Starlette:
+    """The ASGI application of an emulator: admin routes, Cloud Monitor, data plane, API, 501 for the rest."""
     api = [Route(path, _endpoint(emulator, action), methods=[method]) for method, path, action in ROUTES]
     rest = Route("/{path:path}", _endpoint(emulator, UNKNOWN), methods=_ANY_METHOD)
     own = [*admin_routes(emulator), *coverage_routes(ROUTES)]
-    return Starlette(routes=[*own, *cloudmonitor_routes(emulator), *api, rest])
+    return Starlette(routes=[*data, *own, *cloudmonitor_routes(emulator), *api, rest])
 
 
 def _endpoint(emulator: Emulator, action: str) -> _Endpoint:
