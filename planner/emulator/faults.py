@@ -17,6 +17,9 @@ import yaml
 from planner.emulator.clock import aware
 
 ANY = "*"
+_LONGEST_SECONDS = 366 * 86400.0
+"""A year: more than that is a slip of the pen."""
+_MOST_SLOWED = 10_000.0
 
 REPLENISHED = "Resources are being replenished"
 """A passing `currentError` that tools have seen (Serverless Devs fc3)."""
@@ -57,8 +60,8 @@ class Ordered:
     def _complaint_of_time(self) -> str:
         if (self.times is not None and self.times < 1) or self.skip < 0:
             return "times must be 1 or more, and skip 0 or more"
-        if self.seconds is not None and not (0 < self.seconds < math.inf):
-            return "seconds must be more than 0"
+        if self.seconds is not None and not 0 < self.seconds <= _LONGEST_SECONDS:
+            return "seconds must be more than 0 and at most a year's"
         if self.seconds is not None and self.until is not None:
             return "until and seconds say the same thing, one of them is enough"
         if any(moment is not None and moment.tzinfo is None for moment in (self.from_, self.until)):
@@ -130,8 +133,8 @@ class Fault(Ordered):
             return "status and code go together, and not with a cut"
         if self.status is not None and not 400 <= self.status <= 599:
             return "status must be from 400 to 599"
-        if not 0 <= self.latency_seconds < math.inf:
-            return "latency_seconds must be 0 or more"
+        if not 0 <= self.latency_seconds <= _LONGEST_SECONDS:
+            return "latency_seconds must be from 0 to a year's"
         return ""
 
     def describe(self) -> str:
@@ -217,8 +220,8 @@ class StartupFault(Ordered):
     error: str = NOT_STARTED
 
     def _complaint(self) -> str:
-        if not 0 < self.factor < math.inf:
-            return "factor must be more than 0"
+        if not 0 < self.factor <= _MOST_SLOWED:
+            return f"factor must be more than 0 and at most {_MOST_SLOWED:g}"
         if self.factor == 1 and not self.fails:
             return "it needs a factor or fails"
         return "" if self.error else "it needs an error"
@@ -240,7 +243,9 @@ class ClockJump(Ordered):
     by_seconds: float = 0.0
 
     def _complaint(self) -> str:
-        return "" if 0 < self.by_seconds < math.inf else "by_seconds must be more than 0: the clock never goes back"
+        if 0 < self.by_seconds <= _LONGEST_SECONDS:
+            return ""
+        return "by_seconds must be more than 0, as the clock never goes back, and at most a year's"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,8 +265,8 @@ class MetricFault(Ordered):
     """Every point is there twice."""
 
     def _complaint(self) -> str:
-        if not 0 <= self.late_seconds < math.inf:
-            return "late_seconds must be 0 or more"
+        if not 0 <= self.late_seconds <= _LONGEST_SECONDS:
+            return "late_seconds must be from 0 to a year's"
         if self.missing_every is not None and self.missing_every < 1:
             return "missing_every must be 1 or more"
         if not (self.late_seconds or self.missing_every or self.duplicated):

@@ -13,14 +13,10 @@ from planner.emulator.models.account import Account
 from planner.emulator.models.config import ConfigState
 from planner.emulator.models.load import CONCURRENCY
 from planner.emulator.models.meter import MINUTE, Meter, Serving
+from planner.emulator.models.room import Room
 from planner.emulator.models.validation import METRIC_TYPES
 
 _UTILISATION = METRIC_TYPES[0]
-
-QUOTA = "Reserve resource exceeded limit"
-"""Over the account's limit (vendor's GPU FAQ)."""
-GROWING = "Resources are being replenished"
-"""A passing text that tools have seen; here: the growth limit is reached, more next minute."""
 
 
 def advance(account: Account, to: datetime) -> bool:
@@ -136,44 +132,11 @@ def settle(account: Account, configs: Iterable[ConfigState]) -> None:
     ordered = sorted(configs, key=lambda config: config.key)
     for config in ordered:
         config.fleet.shrink(config.target)
+    room: Room | None = None
     for config in ordered:
         missing = config.target - config.fleet.count
         if missing > 0:
-            _grow(account, config, missing)
+            room = room or Room.of(account)
+            room.grow(config, missing)
         else:
             config.error = ""
-
-
-def _grow(account: Account, config: ConfigState, missing: int) -> None:
-    """Ask for the missing instances; what the account has no room for is tried again later."""
-    settings, function = account.settings, account.function(config.key[0])
-    room, config.error = _room(account, config, missing)
-    points = function.startup_seconds or settings.startup_seconds
-    config.fleet.launch(room, points, f"{settings.seed}/{'/'.join(config.key)}")
-    account.growth.allowance -= room
-
-
-def _room(account: Account, config: ConfigState, missing: int) -> tuple[int, str]:
-    """How many of the missing may be asked for, and the error of the tightest limit."""
-    settings, function = account.settings, account.function(config.key[0])
-    if function.image_pull_error:
-        return 0, function.image_pull_error
-    limits = [
-        (missing, ""),
-        (settings.region_instances - _instances(account, None), QUOTA),
-        (account.growth.refill(config.fleet.at, settings), GROWING),
-    ]
-    if function.gpu_type is not None:
-        free = settings.gpu_cards_per_type - _instances(account, function.gpu_type)
-        limits.append((free, f"Account's total GPU usage of '{function.gpu_type}' exceeded"))
-    room, error = min(limits, key=lambda limit: limit[0])
-    return max(room, 0), error
-
-
-def _instances(account: Account, gpu_type: str | None) -> int:
-    """The instances of the region, or those with a card of one type."""
-    return sum(
-        config.fleet.count
-        for config in account.configs.values()
-        if gpu_type is None or account.function(config.key[0]).gpu_type == gpu_type
-    )
