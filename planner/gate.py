@@ -1,0 +1,239 @@
+"""The guard rails on ourselves: whether a fresh plan is pushed, proposed to a person, or left alone, and why.
+
+Every rule is level-triggered: it looks at the plan, at what Function Compute holds and at the records, so that the next
+tick decides anew. Only a rise that is needed soon passes the rules that exist to keep quiet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+import numpy as np
+
+from planner.base import MINUTE, iso, minutes_between
+from planner.plan import Plan
+from planner.reading import least_values
+
+HOUR = 60
+SOON = HOUR
+"""Minutes ahead in which a rise counts as needed: a put, FC's evaluation and a start-up fit in well before it."""
+
+
+class Mode(StrEnum):
+    """What the daemon may do with a function."""
+
+    OBSERVE = "observe"
+    """Plans and records; changes nothing."""
+    PROPOSE = "propose"
+    """A person approves each plan."""
+    AUTO = "auto"
+    """Pushes by itself."""
+
+
+class Drift(StrEnum):
+    """What to do about a document that somebody else changed."""
+
+    LEAVE = "leave"
+    """Nothing is sent until a person adopts or reverts: an edit at 3 a.m. is not undone by a machine."""
+    ADOPT = "adopt"
+    """What was changed is the new ground; the plan is made against it."""
+    REVERT = "revert"
+    """The plan takes its place."""
+
+
+class Verdict(StrEnum):
+    """What becomes of the plan."""
+
+    PUSH = "push"
+    PROPOSE = "propose"
+    HOLD = "hold"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ruling:
+    """The verdict and one sentence on it."""
+
+    verdict: Verdict
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateRules:
+    """What the owner allows; a None is not checked."""
+
+    mode: Mode
+    drift: Drift
+    min_interval: timedelta
+    """Between two pushes, unless a rise is needed soon."""
+    worth_hours: float
+    """Instance-hours that a push must save within the horizon."""
+    max_rise: int | None
+    """Instances by which one push may raise the highest step of the horizon."""
+    max_daily_hours: float | None
+    """Instance-hours of the coming day."""
+    max_daily_money: float | None
+    """The same in the currency of the price table."""
+    auto_hours: float | None
+    """In mode propose: a plan that adds no more instance-hours than this within the horizon is pushed unasked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What is known of a function when the plan is judged.
+
+    `applied`: the plan that FC should hold. `held`: why nothing may be sent now (a pause, a frozen window), empty where
+    nothing forbids it. `fresh`: whether the newest metric is as new as the owner asks for.
+    """
+
+    now: datetime
+    applied: Plan | None
+    pushed_at: datetime | None
+    held: str
+    fresh: bool
+
+
+def rule(plan: Plan, standing: Standing, rules: GateRules) -> Ruling:
+    """The first rule that has a say decides; each is a sentence in the audit."""
+    case = _Case.of(plan, standing, rules)
+    for judge in _JUDGES:
+        for ruling in judge(case):
+            return ruling
+    return Ruling(verdict=Verdict.PUSH, sentence=case.why)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Case:
+    """The plan beside the live document: instances a minute over the horizon, and the larger and smaller of the two."""
+
+    plan: Plan
+    standing: Standing
+    rules: GateRules
+    missing: int
+    """Most instances that the live document lacks within SOON."""
+    added_hours: float
+    saved_hours: float
+    rise: int
+    ending: bool
+    """The schedule that runs has less than half of its horizon left."""
+
+    @classmethod
+    def of(cls, plan: Plan, standing: Standing, rules: GateRules) -> _Case:
+        minutes = minutes_between(plan.schedule.start, plan.schedule.end)
+        wanted = least_values(plan.wanted, plan.schedule.start, minutes)
+        live = least_values(plan.live, plan.schedule.start, minutes)
+        applied = standing.applied
+        return cls(
+            plan=plan,
+            standing=standing,
+            rules=rules,
+            missing=int(np.maximum(wanted - live, 0)[:SOON].max(initial=0)),
+            added_hours=float(np.maximum(wanted - live, 0).sum() / HOUR),
+            saved_hours=float(np.maximum(live - wanted, 0).sum() / HOUR),
+            rise=int(wanted.max(initial=0) - live.max(initial=0)),
+            ending=applied is None or _half_gone(applied, standing.now),
+        )
+
+    @property
+    def why(self) -> str:
+        """What the push is for."""
+        if self.missing:
+            return f"{self.missing} more instances are needed within the hour"
+        if self.ending:
+            return "less than half of the schedule that runs is left"
+        return f"{self.saved_hours:.1f} instance-hours are saved, {self.added_hours:.1f} added"
+
+    def hold(self, sentence: str) -> Ruling:
+        return Ruling(verdict=Verdict.HOLD, sentence=sentence)
+
+
+def _half_gone(applied: Plan, now: datetime) -> bool:
+    schedule = applied.schedule
+    return schedule.end - now < (schedule.end - schedule.start) / 2
+
+
+def _unchanged(case: _Case) -> Iterator[Ruling]:
+    if not case.plan.changes:
+        yield case.hold("Function Compute holds the wanted document")
+
+
+def _held(case: _Case) -> Iterator[Ruling]:
+    if case.standing.held:
+        yield case.hold(case.standing.held)
+
+
+def _observed(case: _Case) -> Iterator[Ruling]:
+    if case.rules.mode is Mode.OBSERVE:
+        yield case.hold(f"observed only: {case.why}")
+
+
+def _drifted(case: _Case) -> Iterator[Ruling]:
+    applied = case.standing.applied
+    if case.rules.drift is Drift.LEAVE and applied is not None and case.plan.live.digest != applied.wanted.digest:
+        yield case.hold("somebody else changed the document; it is left until a person adopts or reverts the change")
+
+
+def _unsafe(case: _Case) -> Iterator[Ruling]:
+    if not case.plan.safe:
+        broken = "; ".join(breach.detail for breach in case.plan.breaches)
+        yield case.hold(f"the plan is unsafe: {broken}")
+
+
+def _blind(case: _Case) -> Iterator[Ruling]:
+    """A missing metric never lowers capacity: what is pushed then only adds."""
+    if not case.standing.fresh and case.saved_hours > 0:
+        yield case.hold("the newest metric is too old, and the plan would lower capacity")
+
+
+def _too_much(case: _Case) -> Iterator[Ruling]:
+    rules, estimate = case.rules, case.plan.estimate
+    if rules.max_rise is not None and case.rise > rules.max_rise:
+        yield case.hold(f"the plan asks for {case.rise} instances more at once; {rules.max_rise} are allowed")
+    if estimate is None:
+        return
+    share = timedelta(days=1) / (case.plan.schedule.end - case.plan.schedule.start)
+    hours, money = estimate.wanted.instance_hours * share, estimate.wanted.money * share
+    if rules.max_daily_hours is not None and hours > rules.max_daily_hours:
+        yield case.hold(f"the plan takes {hours:.0f} instance-hours a day; {rules.max_daily_hours:g} are allowed")
+    if rules.max_daily_money is not None and money > rules.max_daily_money:
+        yield case.hold(f"the plan costs {estimate.currency} {money:.0f} a day; {rules.max_daily_money:g} are allowed")
+
+
+def _quiet(case: _Case) -> Iterator[Ruling]:
+    """No push for a trifle, and none right after another, unless instances will lack."""
+    if case.missing:
+        return
+    since = case.standing.pushed_at
+    if since is not None and case.standing.now - since < case.rules.min_interval:
+        yield case.hold(f"the last push was at {iso(since)}; the next may be {_span(case.rules.min_interval)} later")
+    if not case.ending and case.saved_hours < case.rules.worth_hours and case.added_hours < case.rules.worth_hours:
+        yield case.hold(f"not worth a push: {case.why}")
+
+
+def _asked(case: _Case) -> Iterator[Ruling]:
+    rules = case.rules
+    if rules.mode is not Mode.PROPOSE:
+        return
+    if rules.auto_hours is not None and case.added_hours <= rules.auto_hours:
+        return
+    yield Ruling(verdict=Verdict.PROPOSE, sentence=f"waits for a person: {case.why}")
+
+
+_JUDGES: tuple[Callable[[_Case], Iterator[Ruling]], ...] = (
+    _unchanged,
+    _held,
+    _drifted,
+    _unsafe,
+    _blind,
+    _too_much,
+    _quiet,
+    _observed,
+    _asked,
+)
+"""In the order in which they have a say."""
+
+
+def _span(span: timedelta) -> str:
+    return f"{span // MINUTE} min"

@@ -1,0 +1,149 @@
+"""Whether a fresh plan is pushed, proposed or left alone."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from planner.gate import Drift, GateRules, Mode, Ruling, Standing, Verdict, rule
+from planner.plan import Plan
+from planner.provision import ProvisionConfig
+from tests.builders import NOON, a_breach, a_config, a_cost, a_plan, a_schedule, an_estimate
+
+HOUR = timedelta(hours=1)
+RULES = GateRules(
+    mode=Mode.AUTO,
+    drift=Drift.LEAVE,
+    min_interval=timedelta(minutes=30),
+    worth_hours=1.0,
+    max_rise=None,
+    max_daily_hours=None,
+    max_daily_money=None,
+    auto_hours=None,
+)
+LONG = (4,) * 24
+
+
+def fresh(*instances: int, live: ProvisionConfig) -> Plan:
+    """A plan made at NOON for as many hours as there are figures."""
+    wanted = a_config(*instances, default=instances[0])
+    return a_plan(live=live, wanted=wanted, schedule=a_schedule(*instances))
+
+
+def standing(applied: Plan | None, *, pushed: timedelta = 5 * HOUR, held: str = "", fresh: bool = True) -> Standing:
+    return Standing(now=NOON, applied=applied, pushed_at=NOON - pushed if applied else None, held=held, fresh=fresh)
+
+
+def judged(*instances: int, rules: GateRules = RULES, live: tuple[int, ...] = LONG, **known: object) -> Ruling:
+    """A plan of these steps where the applied one, of 24 h from NOON, asks for `live`."""
+    applied = fresh(*live, live=ProvisionConfig(default_target=1))
+    return rule(fresh(*instances, live=applied.wanted), standing(applied, **known), rules)  # type: ignore[arg-type]
+
+
+def test_a_first_plan_is_pushed() -> None:
+    assert rule(a_plan(), standing(None), RULES).verdict is Verdict.PUSH
+
+
+def test_without_changes_there_is_nothing_to_do() -> None:
+    ruling = rule(replace(a_plan(), changes=()), standing(None), RULES)
+    assert ruling == Ruling(verdict=Verdict.HOLD, sentence="Function Compute holds the wanted document")
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+def test_what_is_held_is_held_in_every_mode(mode: Mode) -> None:
+    ruling = judged(9, *LONG[1:], rules=replace(RULES, mode=mode), held="paused by ann since noon")
+    assert ruling == Ruling(verdict=Verdict.HOLD, sentence="paused by ann since noon")
+
+
+def test_a_new_function_is_only_observed() -> None:
+    ruling = judged(9, *LONG[1:], rules=replace(RULES, mode=Mode.OBSERVE))
+    assert ruling == Ruling(verdict=Verdict.HOLD, sentence="observed only: 5 more instances are needed within the hour")
+
+
+def test_a_rise_that_is_needed_soon_waits_for_no_interval() -> None:
+    assert judged(9, *LONG[1:], pushed=timedelta(minutes=1)).verdict is Verdict.PUSH
+
+
+def test_what_only_saves_waits_for_the_interval() -> None:
+    cheaper = (4, 4, *(2,) * 22)
+    soon, later = (judged(*cheaper, pushed=timedelta(minutes=ago)) for ago in (29, 31))
+    assert (soon.verdict, later.verdict) == (Verdict.HOLD, Verdict.PUSH)
+    assert "the next may be 30 min later" in soon.sentence
+    assert later.sentence == "44.0 instance-hours are saved, 0.0 added"
+
+
+def test_a_trifle_is_not_worth_a_push() -> None:
+    ruling = judged(4, 4, *(4,) * 21, 4, rules=replace(RULES, worth_hours=2.0), live=(4, 4, *(4,) * 21, 5))
+    assert ruling.verdict is Verdict.HOLD
+    assert ruling.sentence.startswith("not worth a push: 1.0 instance-hours are saved")
+
+
+def test_a_schedule_that_is_half_gone_is_renewed_though_nothing_differs() -> None:
+    applied = a_plan(NOON - 13 * HOUR, schedule=a_schedule(*LONG, start=NOON - 13 * HOUR), wanted=a_config(*LONG))
+    plan = fresh(*LONG, live=applied.wanted)
+    assert rule(plan, standing(applied), RULES).sentence == "less than half of the schedule that runs is left"
+
+
+@pytest.mark.parametrize(("drift", "verdict"), [(Drift.LEAVE, Verdict.HOLD), (Drift.REVERT, Verdict.PUSH)])
+def test_a_persons_edit_is_left_unless_the_owner_says_otherwise(drift: Drift, verdict: Verdict) -> None:
+    applied = fresh(*LONG, live=ProvisionConfig())
+    by_hand = replace(applied.wanted, default_target=7)
+    plan = fresh(9, *LONG[1:], live=by_hand)
+    assert rule(plan, standing(applied), replace(RULES, drift=drift)).verdict is verdict
+
+
+def test_an_unsafe_plan_is_never_pushed_by_itself() -> None:
+    plan = replace(fresh(9, *LONG[1:], live=ProvisionConfig()), breaches=(a_breach(),))
+    ruling = rule(plan, standing(None), RULES)
+    assert (ruling.verdict, ruling.sentence) == (
+        Verdict.HOLD,
+        "the plan is unsafe: 20 instances fall to 2 within an hour",
+    )
+
+
+hours = st.lists(st.integers(1, 30), min_size=24, max_size=24)
+
+
+@given(wanted=hours, live=hours, mode=st.sampled_from(Mode), drift=st.sampled_from(Drift))
+@settings(max_examples=150)
+def test_blind_nothing_is_pushed_that_lowers_capacity_at_any_minute(
+    wanted: list[int], live: list[int], mode: Mode, drift: Drift
+) -> None:
+    ruling = judged(*wanted, live=tuple(live), rules=replace(RULES, mode=mode, drift=drift), fresh=False)
+    if ruling.verdict is not Verdict.HOLD:
+        assert all(new >= old for new, old in zip(wanted, live, strict=True))
+
+
+@given(wanted=hours, live=hours)
+@settings(max_examples=100)
+def test_in_observe_nothing_is_pushed_or_proposed(wanted: list[int], live: list[int]) -> None:
+    assert judged(*wanted, live=tuple(live), rules=replace(RULES, mode=Mode.OBSERVE)).verdict is Verdict.HOLD
+
+
+def test_the_largest_rise_of_a_push_is_the_owners() -> None:
+    ruling = judged(9, *LONG[1:], rules=replace(RULES, max_rise=4))
+    assert ruling.sentence == "the plan asks for 5 instances more at once; 4 are allowed"
+    assert judged(9, *LONG[1:], rules=replace(RULES, max_rise=5)).verdict is Verdict.PUSH
+
+
+@pytest.mark.parametrize(
+    ("rules", "sentence"),
+    [
+        (replace(RULES, max_daily_hours=87.0), "the plan takes 88 instance-hours a day; 87 are allowed"),
+        (replace(RULES, max_daily_money=1600.0), "the plan costs CNY 1619 a day; 1600 are allowed"),
+    ],
+    ids=["hours", "money"],
+)
+def test_a_days_budget_is_kept(rules: GateRules, sentence: str) -> None:
+    """The three hours of the plan take 11 instance-hours, so a day of them takes 88."""
+    plan = replace(a_plan(), estimate=replace(an_estimate(), wanted=a_cost(11.0)))
+    assert rule(plan, standing(None), rules).sentence == sentence
+
+
+def test_a_proposal_waits_for_a_person_unless_it_is_small() -> None:
+    asks = replace(RULES, mode=Mode.PROPOSE)
+    assert judged(9, *LONG[1:], rules=asks).verdict is Verdict.PROPOSE
+    small, large = (judged(9, *LONG[1:], rules=replace(asks, auto_hours=hours)).verdict for hours in (5.0, 4.9))
+    assert (small, large) == (Verdict.PUSH, Verdict.PROPOSE)
