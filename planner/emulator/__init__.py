@@ -10,6 +10,7 @@ from planner.emulator.faults import CapacityFault, ClockJump, Fault, MetricFault
 from planner.emulator.models.emulator import Emulator
 from planner.emulator.models.function import FunctionSpec
 from planner.emulator.models.load import Load
+from planner.emulator.models.traffic import TraceFormat, read_trace
 from planner.emulator.server import Running, running, serve
 from planner.emulator.settings import Settings
 from planner.emulator.world import World, load_world
@@ -30,8 +31,10 @@ __all__ = [
     "Running",
     "Settings",
     "StartupFault",
+    "TraceFormat",
     "World",
     "load_world",
+    "read_trace",
     "running",
     "serve",
 ]

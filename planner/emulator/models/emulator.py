@@ -2,22 +2,29 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import RLock
 
-from planner.emulator.clock import Clock, ClockNotMovable, FactorClock, ManualClock, RealClock
+from planner.emulator.clock import Clock, ClockNotMovable, FactorClock, ManualClock, RealClock, aware
 from planner.emulator.faultbook import FaultBook
 from planner.emulator.models.account import Account
+from planner.emulator.models.bill import bill
+from planner.emulator.models.config import Key
 from planner.emulator.models.document import Json
 from planner.emulator.models.evaluation import advance
 from planner.emulator.models.function import LATEST, FunctionSpec
 from planner.emulator.models.journal import Journal
 from planner.emulator.models.load import CONCURRENCY, Load
 from planner.emulator.models.operations import OPERATIONS, WRITES, Call
+from planner.emulator.models.report import Report, Totals
 from planner.emulator.models.storage import Storage
+from planner.emulator.models.traffic import Trace
 from planner.emulator.models.validation import METRIC_TYPES
 from planner.emulator.world import World
+
+_FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Emulator:
@@ -45,12 +52,26 @@ class Emulator:
         self._lock = RLock()
         self.faults = FaultBook(self)
         self.journal = Journal()
+        self.settings, self.credentials = world.settings, dict(world.credentials)
         self._account = Account.new(world.functions, world.settings, self.clock.now(), self.faults)
         self._storage = Storage(database) if database else None
         if self._storage:
             self._storage.restore(self._account)
         if isinstance(self.clock, ManualClock | FactorClock):
             self.clock.resume(self._account.at)
+        self._prices = world.prices
+        for key, trace in world.traffic.items():
+            self._take_up(key, trace)
+
+    def _take_up(self, key: Key, trace: Trace) -> None:
+        """Offer a trace of the world's file; one that is stored already goes on where it stands."""
+        function = self._account.functions.get(key[0])
+        if function is None or not function.has(key[1]):
+            return  # the API deleted it
+        load, place = trace.begin(self._account.at), (*key, CONCURRENCY)
+        stored = self._account.loads.get(place)
+        if stored is None or trace.shift == "none" or replace(stored, start=load.start) != load:
+            self._account.loads[place] = load
 
     @contextmanager
     def account(self, *, changes: bool = False) -> Iterator[Account]:
@@ -96,8 +117,8 @@ class Emulator:
             with self.account(changes=True) as account:
                 return account.at
 
-    def offer(self, function: str, load: Load, *, qualifier: str = LATEST, metric: str = CONCURRENCY) -> None:
-        """Set what is offered to a function and alias from now on.
+    def offer(self, function: str, load: Load | Trace, *, qualifier: str = LATEST, metric: str = CONCURRENCY) -> None:
+        """Set what is offered to a function and alias from now on, by values or by a trace.
 
         `metric` is `Concurrency`, or `CPUUtilization` or `GPUMemUtilization` for the trackers
         on those. Replaces the load set before.
@@ -106,7 +127,29 @@ class Emulator:
             message = f"metric must be one of {CONCURRENCY}, {', '.join(METRIC_TYPES[1:])}"
             raise ValueError(message)
         with self.account(changes=True) as account:
-            account.loads[(*account.key(function, qualifier), metric)] = load
+            set_to = load.begin(account.at) if isinstance(load, Trace) else load
+            account.loads[(*account.key(function, qualifier), metric)] = set_to
+
+    def report(
+        self, function: str, qualifier: str = LATEST, start: datetime | None = None, end: datetime | None = None
+    ) -> Report:
+        """What a function and alias lived through in the minutes that begin in [start, end), and its bill.
+
+        From the first minute that is kept, and up to the present, where nothing is given. Minutes
+        that are not over are not in it. `ValueError` if its GPU type has no price.
+        """
+        with self.account() as account:
+            key = account.key(function, qualifier)
+            begin, stop = aware(start or _FIRST), aware(end or account.at)
+            minutes = account.ledger.between(key, begin, stop)
+            return Report(
+                key=key,
+                start=minutes[0].start if start is None and minutes else begin,
+                end=stop,
+                minutes=minutes,
+                totals=Totals.of(minutes),
+                bill=bill(minutes, account.function(function), self._prices),
+            )
 
     def put_function(self, function: FunctionSpec) -> None:
         """Add a function or replace it, for instance with instance metrics on. Not stored."""

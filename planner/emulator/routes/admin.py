@@ -16,8 +16,11 @@ from planner.emulator.models.document import Json
 from planner.emulator.models.emulator import Emulator
 from planner.emulator.models.function import LATEST, FunctionSpec
 from planner.emulator.models.load import CONCURRENCY, Load
+from planner.emulator.models.traffic import TraceFormat, parse_trace
 
 ADMIN = "/_emulator"
+
+_CSV = "text/csv"
 
 _Handler = Callable[[Emulator, Request, Json], Any]
 
@@ -30,6 +33,8 @@ def admin_routes(emulator: Emulator) -> list[Route]:
         ("GET", "/state", _get_state),
         ("PUT", "/functions/{name}", _put_function),
         ("PUT", "/functions/{name}/load", _put_load),
+        ("PUT", "/functions/{name}/traffic", _put_traffic),
+        ("GET", "/traffic", _get_traffic),
         ("GET", "/faults", _get_faults),
         ("POST", "/faults", _add_fault),
         ("DELETE", "/faults", _clear_faults),
@@ -43,7 +48,7 @@ def _endpoint(emulator: Emulator, handler: _Handler) -> Callable[[Request], Awai
     async def endpoint(request: Request) -> Response:
         try:
             raw = await request.body()
-            body = json.loads(raw) if raw else {}
+            body = {_CSV: raw.decode("utf-8-sig")} if _is_csv(request) else json.loads(raw or b"{}")
             return JSONResponse(handler(emulator, request, body))
         except ApiError as error:
             return JSONResponse({"error": error.message}, status_code=error.http_status)
@@ -52,6 +57,10 @@ def _endpoint(emulator: Emulator, handler: _Handler) -> Callable[[Request], Awai
             return JSONResponse({"error": message}, status_code=400)
 
     return endpoint
+
+
+def _is_csv(request: Request) -> bool:
+    return request.headers.get("content-type", "").partition(";")[0].strip() == _CSV
 
 
 def _get_clock(emulator: Emulator, request: Request, body: Json) -> Json:  # noqa: ARG001
@@ -79,7 +88,7 @@ def _put_function(emulator: Emulator, request: Request, body: Json) -> Json:
 
 
 def _put_load(emulator: Emulator, request: Request, body: Json) -> Json:
-    """`{"values": 12}` or `{"values": [...], "start": "...Z", "repeat": true}`, `?qualifier=`."""
+    """`{"values": 12}` or `{"values": [...], "start": "...Z", "repeat": true, "durationSeconds": 2}`, `?qualifier=`."""
     emulator.offer(
         request.path_params["name"],
         Load.from_wire(body),
@@ -87,6 +96,25 @@ def _put_load(emulator: Emulator, request: Request, body: Json) -> Json:
         metric=body.get("metric", CONCURRENCY),
     )
     return {}
+
+
+def _put_traffic(emulator: Emulator, request: Request, body: Json) -> Json:
+    """A trace as text/csv; the query holds the qualifier and the fields of `TraceFormat`."""
+    if _CSV not in body:
+        message = f"a trace is sent as {_CSV}"
+        raise ValueError(message)
+    query = dict(request.query_params)
+    qualifier = query.pop("qualifier", LATEST)
+    trace = parse_trace(body[_CSV], TraceFormat.from_mapping(query), name="body")
+    emulator.offer(request.path_params["name"], trace, qualifier=qualifier)
+    return {"start": trace.begin(emulator.now()).start.isoformat(), "minutes": len(trace.load.values)}
+
+
+def _get_traffic(emulator: Emulator, request: Request, body: Json) -> Json:  # noqa: ARG001
+    """The minutes of `?function=&qualifier=` with totals and bill, that begin in [`from`, `to`)."""
+    query = request.query_params
+    start, end = (aware(datetime.fromisoformat(query[name])) if name in query else None for name in ("from", "to"))
+    return emulator.report(query["function"], query.get("qualifier", LATEST), start, end).to_json()
 
 
 def _get_faults(emulator: Emulator, request: Request, body: Json) -> Json:  # noqa: ARG001
