@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -13,7 +13,12 @@ from planner.cli.planning import instant
 from planner.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from planner.emulator import Clock, World
+    from planner.emulator.faults import AnyFault
+
+Read = TypeVar("Read")
 
 EMULATOR_PORT = 9600
 """In config/local.yaml too."""
@@ -32,6 +37,9 @@ Factor = Annotated[
 Start = Annotated[
     str | None, typer.Option(metavar="ISO8601", help="Where its clock starts (ISO 8601 with Z or offset); the present.")
 ]
+Faults = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="YAML or JSON file of faults that it has from the start.")
+]
 Folder = Annotated[
     Path, typer.Argument(metavar="[FOLDER]", help="Folder for the demo's configuration, database and exports.")
 ]
@@ -41,17 +49,19 @@ def emulator(
     port: Port = EMULATOR_PORT,
     functions: Functions = None,
     state: State = None,
+    *,
     factor: Factor = 1.0,
     start: Start = None,
+    faults: Faults = None,
 ) -> None:
     """Serve a local Function Compute that the official SDK talks to; its schedules and trackers really fire."""
     from planner.emulator import serve  # noqa: PLC0415  # `planner --help` stays fast
 
-    clock, world = _clock(factor, instant("--start", start)), read_world(functions)
+    clock, world, ordered = _clock(factor, instant("--start", start)), read_world(functions), _read_faults(faults)
     names = ", ".join(spec.name for spec in world.functions)
     say(f"Function Compute on http://127.0.0.1:{port} with {names}; state: {state or 'in memory'}. Ctrl-C ends it.")
     try:
-        serve(world, clock=clock, database=state, port=port)
+        serve(world, clock=clock, database=state, port=port, faults=ordered)
     except OSError as error:
         raise port_busy(port, error) from error
     except ValueError as error:
@@ -70,9 +80,19 @@ def read_world(file: Path | None) -> World:
     from planner.emulator import load_world  # noqa: PLC0415  # as above
     from planner.resources import resource_dir  # noqa: PLC0415  # as above
 
-    path = file or resource_dir("config") / "emulator.yaml"
+    return _read("functions", file or resource_dir("config") / "emulator.yaml", load_world)
+
+
+def _read_faults(file: Path | None) -> Sequence[AnyFault]:
+    from planner.emulator.faults import load_faults  # noqa: PLC0415  # as above
+
+    return _read("faults", file, load_faults) if file else ()
+
+
+def _read(name: str, path: Path, load: Callable[[Path], Read]) -> Read:
+    """What a file of the emulator holds; what is wrong with it is the person's to mend."""
     try:
-        return load_world(path)
+        return load(path)
     except OSError as error:
         raise InputError(
             f"{path} can't be read: {error.strerror}", remedy="See docs/emulator.md for the file."
@@ -80,7 +100,7 @@ def read_world(file: Path | None) -> World:
     except ValueError as error:
         what = " ".join(str(error).split())
         raise InputError(
-            f"The functions can't be read from {what}", remedy="See docs/emulator.md for the file."
+            f"The {name} can't be read from {what}", remedy="See docs/emulator.md for the file."
         ) from error
 
 

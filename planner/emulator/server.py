@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from planner.emulator.clock import Clock
+from planner.emulator.faults import AnyFault
 from planner.emulator.models.emulator import Emulator
 from planner.emulator.routes.app import create_app
 from planner.emulator.routes.exchange import CUT
@@ -60,13 +61,15 @@ def serve(
     database: Path | None = None,
     host: str = LOOPBACK,
     port: int = 9090,
+    faults: Sequence[AnyFault] = (),
 ) -> None:
     """Serve in the foreground until SIGTERM or SIGINT, which then have their usual effect.
 
-    An occupied port is an `OSError`.
+    An occupied port is an `OSError`. The faults are ordered before the first call.
     """
     with _listening(host, port) as listener:
         emulator = Emulator(world, clock=clock, database=database)
+        emulator.faults.add(*faults)
         try:
             _server(emulator).run(sockets=[listener])
         finally:
