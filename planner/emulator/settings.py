@@ -168,6 +168,11 @@ class Settings:
     seed: int = 0
     """Seed of the start-up draws: the same seed and calls give the same history."""
 
+    signature_tolerance_minutes: int = 15
+    """How far the date of a signed request may be from the machine's time; 0 lets any pass.
+
+    Only where the world has credentials. 15 is the OpenAPI gateway's; the emulator's clock has no part in it."""
+
     page_limit: int = 20
     """List entries per page when the request names no `limit` (the 2.0 default); at most 100."""
 
@@ -184,30 +189,29 @@ class Settings:
             if choices and getattr(self, field.name) not in choices:
                 message = f"{field.name} must be one of {', '.join(choices)}"
                 raise ValueError(message)
-        if not 0 <= self.evaluation_lag_seconds <= 120:
-            message = "evaluation_lag_seconds must be from 0 to 120"
-            raise ValueError(message)
-        if not 0 < self.scale_in_coefficient <= 1:
-            message = "scale_in_coefficient must be in (0, 1]"
-            raise ValueError(message)
-        if not self.startup_seconds or min(self.startup_seconds) < 0:
-            message = "startup_seconds needs at least one value, none negative"
-            raise ValueError(message)
-        if min(self.tracker_out_minutes, self.tracker_in_minutes) < 1:
-            message = "trackers need at least one full minute"
-            raise ValueError(message)
-        if min(self.max_processes, self.max_process_memory_mb, self.body_limit_mb) < 1:
-            message = "max_processes, max_process_memory_mb and body_limit_mb must be at least 1"
-            raise ValueError(message)
-        if min(self.start_deadline_seconds, self.on_demand_idle_seconds, self.termination_grace_seconds) < 0:
-            message = "the times of processes must not be negative"
-            raise ValueError(message)
-        if self.kept_days < 1:
-            message = "kept_days must be at least 1"
-            raise ValueError(message)
-        if not 0 <= self.metric_delay_seconds <= 3600 or self.metric_calls_per_second < 0:
-            message = "metric_delay_seconds must be from 0 to 3600, metric_calls_per_second not negative"
-            raise ValueError(message)
+        ranges = (
+            (0 <= self.evaluation_lag_seconds <= 120, "evaluation_lag_seconds must be from 0 to 120"),
+            (0 < self.scale_in_coefficient <= 1, "scale_in_coefficient must be in (0, 1]"),
+            (min(self.startup_seconds, default=-1.0) >= 0, "startup_seconds needs at least one value, none negative"),
+            (min(self.tracker_out_minutes, self.tracker_in_minutes) >= 1, "trackers need at least one full minute"),
+            (
+                min(self.max_processes, self.max_process_memory_mb, self.body_limit_mb) >= 1,
+                "max_processes, max_process_memory_mb and body_limit_mb must be at least 1",
+            ),
+            (
+                min(self.start_deadline_seconds, self.on_demand_idle_seconds, self.termination_grace_seconds) >= 0,
+                "the times of processes must not be negative",
+            ),
+            (self.signature_tolerance_minutes >= 0, "signature_tolerance_minutes must not be negative"),
+            (self.kept_days >= 1, "kept_days must be at least 1"),
+            (
+                0 <= self.metric_delay_seconds <= 3600 and self.metric_calls_per_second >= 0,
+                "metric_delay_seconds must be from 0 to 3600, metric_calls_per_second not negative",
+            ),
+        )
+        for holds, message in ranges:
+            if not holds:
+                raise ValueError(message)
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, object]) -> Self:

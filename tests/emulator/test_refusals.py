@@ -204,6 +204,6 @@ def test_a_body_that_is_no_json_is_refused() -> None:
 
 def test_a_route_that_is_not_covered_says_so_and_names_what_is() -> None:
     with emulated() as fc, pytest.raises(ServerException) as refusal:
-        fc.client.list_functions(models.ListFunctionsRequest())
+        fc.client.list_triggers("asr", models.ListTriggersRequest())
     assert (refusal.value.status_code, refusal.value.code) == (501, "NotImplemented")
     assert "PutProvisionConfig" in refusal.value.data["Message"]

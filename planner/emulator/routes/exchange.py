@@ -14,6 +14,7 @@ from planner.emulator.faults import Fault
 from planner.emulator.models.document import Json
 from planner.emulator.models.emulator import Emulator
 from planner.emulator.models.journal import Entry
+from planner.emulator.routes.signature import check_signature
 
 CUT = "cut"
 """Key of the connection's state under which the server leaves a way to cut it."""
@@ -40,13 +41,15 @@ Perform = Callable[[Asked], Json | None]
 async def exchange(emulator: Emulator, action: str, request: Request, perform: Perform) -> Response:
     """Let an action be carried out, unless a fault comes first, and note it in the journal."""
     fault = emulator.faults.take(action) or _HARMLESS
-    body = _body(await request.body())
+    raw = await request.body()
+    body = _body(raw)
     if fault.latency_seconds:
         await anyio.sleep(fault.latency_seconds)
     each = _Exchange(
         emulator=emulator,
         action=action,
         request=request,
+        raw=raw,
         body=body,
         fault=fault,
         request_id=emulator.journal.next_request_id(emulator.now()),
@@ -85,6 +88,7 @@ class _Exchange:
     emulator: Emulator
     action: str
     request: Request
+    raw: bytes
     body: object
     fault: Fault
     request_id: str
@@ -103,6 +107,7 @@ class _Exchange:
     def _carry_out(self, perform: Perform) -> Json | None:
         if self.fault.status is not None:
             raise Injected(self.fault.code, self.fault.message, self.fault.status)
+        check_signature(self.emulator, self.request, self.raw)
         asked = Asked(
             request=self.request,
             body=self.body,
