@@ -10,7 +10,7 @@ import binascii
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from heapq import merge
 from itertools import islice
@@ -18,6 +18,7 @@ from typing import Self
 from zoneinfo import ZoneInfo
 
 from planner.emulator.errors import MissingParameter, NotCovered, ParameterInvalid, ResourceNotFound
+from planner.emulator.faults import MetricFault
 from planner.emulator.models.account import Account
 from planner.emulator.models.document import Json
 from planner.emulator.models.metrics import (
@@ -79,7 +80,12 @@ class _Query:
             span=_span(account, parameters),
             length=_whole(parameters, "Length", _POINTS, range(1, _MOST_POINTS + 1)),
             after=_place(parameters.get("NextToken", ""), name),
-        )
+        ).hit(account)
+
+    def hit(self, account: Account) -> Self:
+        """The same query under the fault of metrics that hits it, if one does."""
+        fault = account.faults.hit(MetricFault, self.name, account.at)
+        return replace(self, span=replace(self.span, fault=fault))
 
     def wants(self, dimensions: Dimensions) -> bool:
         """Whether a series is asked for."""
@@ -94,7 +100,7 @@ def describe_metric_list(account: Account, parameters: Mapping[str, str]) -> Jso
     """
     query = _Query.read(account, parameters)
     after = datetime.fromtimestamp(query.after[0] / 1000, UTC) - query.span.period
-    span = Span(period=query.span.period, after=max(query.span.after, after), until=query.span.until)
+    span = replace(query.span, after=max(query.span.after, after))
     found = (
         points(account, query.metric, dimensions, keys, span)
         for dimensions, keys in series(account, query.metric).items()
@@ -112,7 +118,7 @@ def describe_metric_last(account: Account, parameters: Mapping[str, str]) -> Jso
     query = _Query.read(account, parameters)
     back = timedelta(days=2) if query.span.period >= timedelta(hours=1) else timedelta(hours=2)
     earliest = min(query.span.after, query.span.until - back)
-    span = Span(period=query.span.period, after=earliest, until=query.span.until)
+    span = replace(query.span, after=earliest)
     newest = [
         found[-1]
         for dimensions, keys in series(account, query.metric).items()
@@ -132,15 +138,18 @@ def _in_order(point: Point) -> _Place:
 
 
 def _page(query: _Query, found: Iterable[Point]) -> Json:
-    rest = list(islice((point for point in found if point.place > query.after), query.length + 1))
-    shown = rest[: query.length]
+    copies = 2 if query.span.fault and query.span.fault.duplicated else 1
+    # A point and its copy stay together, since the token could not tell them apart.
+    length = max(query.length // copies, 1)
+    rest = list(islice((point for point in found if point.place > query.after), length + 1))
+    shown = [point for point in rest[:length] for _ in range(copies)]
     answer: Json = {
         "Code": "200",
         "Success": True,
         "Period": str(int(query.span.period.total_seconds())),
         "Datapoints": json.dumps([point.to_wire() for point in shown], separators=(",", ":")),
     }
-    if len(rest) > query.length:
+    if len(rest) > length:
         answer["NextToken"] = _token(query.name, shown[-1])
     return answer
 

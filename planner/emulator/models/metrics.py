@@ -16,9 +16,11 @@ from itertools import groupby
 from statistics import fmean
 from typing import Literal
 
+from planner.emulator.faults import MetricFault
 from planner.emulator.models.account import Account
 from planner.emulator.models.config import Key
 from planner.emulator.models.document import Json
+from planner.emulator.models.function import FunctionSpec
 from planner.emulator.models.ledger import Minute
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -33,7 +35,8 @@ class Lived:
     """A minute of a function and qualifier, with what is to be known of the function."""
 
     minute: Minute
-    instance_concurrency: int
+    function: FunctionSpec | None
+    """None once it is deleted."""
     packed: bool
     """Whether requests fill one instance after the other (the switch `dispatch`)."""
 
@@ -49,7 +52,8 @@ class Lived:
         Means hide the peaks within a minute, so that this is a lower bound.
         """
         if self.packed or self.minute.on_demand > 0:
-            return min(float(math.ceil(self.minute.offered)), float(self.instance_concurrency))
+            most = self.function.instance_concurrency if self.function else 1
+            return float(min(math.ceil(self.minute.offered), most))
         return float(math.ceil(self.minute.served / self.minute.warm)) if self.minute.warm else 0.0
 
 
@@ -142,6 +146,8 @@ class Span:
     period: timedelta
     after: datetime
     until: datetime
+    fault: MetricFault | None = None
+    """What hides some of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +181,8 @@ def series(account: Account, metric: Metric) -> Mapping[Dimensions, tuple[Key, .
     found: dict[Dimensions, tuple[Key, ...]] = {}
     for key in account.ledger.keys():  # noqa: SIM118 - a method, no mapping
         function = account.functions.get(key[0])
-        if function is None or (metric.of_instances and not function.instance_metrics):
+        # What a deleted function left stays, but for what only its instances could tell.
+        if metric.of_instances and not (function and function.instance_metrics):
             continue
         # FC 3.0 has no services: the dimension is there, and empty.
         values = (account.settings.account_id, account.settings.region, "", *key)
@@ -195,7 +202,9 @@ def points(
     last = min(_floor(span.until - shift, span.period) + span.period, _floor(account.at - delay, span.period))
     rows = _rows(account, keys, first, last)
     for start, period in groupby(rows, key=lambda row: _floor(row[0].minute.start, span.period)):
-        values = [value for row in period if (value := _reported(account, metric, row)) is not None]
+        shown_at = start + span.period + delay
+        shown = [row for row in period if not (span.fault and span.fault.hides(_start(row[0]), shown_at, account.at))]
+        values = [value for row in shown if (value := _reported(account, metric, row)) is not None]
         if values:
             statistics = _statistics(account, metric, values)
             yield Point(at=start + shift, dimensions=dimensions, statistics=statistics)
@@ -211,11 +220,7 @@ def _rows(account: Account, keys: Sequence[Key], first: datetime, last: datetime
     merged = merge(
         *(
             [
-                Lived(
-                    minute=minute,
-                    instance_concurrency=account.function(key[0]).instance_concurrency,
-                    packed=packed,
-                )
+                Lived(minute=minute, function=account.functions.get(key[0]), packed=packed)
                 for minute in account.ledger.between(key, first, last)
             ]
             for key in keys
@@ -233,7 +238,7 @@ def _reported(account: Account, metric: Metric, row: Sequence[Lived]) -> float |
     """A minute's value, None if there is none or if nothing is reported of an idle minute."""
     if account.settings.metric_idle_minutes == "absent":
         calls = sum(each.minute.invocations for each in row)
-        instances = sum(each.instances + each.minute.starting for each in row)
+        instances = sum(each.instances for each in row)
         if not (calls if metric.of_calls else instances):
             return None
     return metric.minute(row)

@@ -51,8 +51,7 @@ class CallRate:
 
 def cloudmonitor_routes(emulator: Emulator) -> list[Route]:
     """The one route of Cloud Monitor's API."""
-    with emulator.account() as account:
-        rate = CallRate(account.settings.metric_calls_per_second)
+    rate = CallRate(emulator.settings.metric_calls_per_second)
 
     async def endpoint(request: Request) -> Response:
         parameters = await _parameters(request)
