@@ -1,5 +1,6 @@
 """A put that was acknowledged is a put stored, whatever happens to the process."""
 
+import json
 import os
 import signal
 import socket
@@ -12,6 +13,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from threading import Thread
+from urllib.request import ProxyHandler, build_opener
 
 import pytest
 from alibabacloud_fc20230330 import models
@@ -21,7 +23,7 @@ from planner.emulator import Emulator, FactorClock, Load, ManualClock, Settings,
 from planner.emulator.models.ledger import Minute
 from planner.emulator.models.operations import Call
 from tests.emulator.fc import ASR, NOON, client
-from tests.published import policy
+from tests.published import Body, policy
 
 _WORLD = World(functions=(ASR,))
 _SERVE = """
@@ -132,8 +134,8 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _start(database: Path, port: int) -> subprocess.Popen[bytes]:
-    process = subprocess.Popen([sys.executable, "-c", _SERVE, str(database), str(port)])
+def _start(database: Path, port: int, script: str = _SERVE, factor: float = 1) -> subprocess.Popen[bytes]:
+    process = subprocess.Popen([sys.executable, "-c", script, str(database), str(port), str(factor)])
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
         with socket.socket() as probe:
@@ -173,6 +175,46 @@ def test_kill_9_loses_no_acknowledged_put(tmp_path: Path, delay: float) -> None:
         stored = fc.get_provision_config("asr", request).body.default_target
         # The put in flight may have been stored without its answer having arrived.
         assert stored in (acknowledged, acknowledged + 1)
+    finally:
+        process.terminate()
+        assert process.wait(5) in (0, -signal.SIGTERM)
+
+
+_FAST = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from planner.emulator import FactorClock, FunctionSpec, World, serve
+serve(World(functions=(FunctionSpec(name="asr", aliases=("prod",)),)),
+      clock=FactorClock(datetime(2026, 11, 23, 12, tzinfo=UTC), float(sys.argv[3])),
+      database=Path(sys.argv[1]), port=int(sys.argv[2]))
+"""
+
+
+def _minutes(port: int) -> list[Body]:
+    url = f"http://127.0.0.1:{port}/_emulator/traffic?function=asr&qualifier=prod"
+    with build_opener(ProxyHandler({})).open(url, timeout=5) as answer:
+        found: list[Body] = json.loads(answer.read())["minutes"]
+    return found
+
+
+def test_kill_9_loses_no_minute_that_was_told(tmp_path: Path) -> None:
+    database, port = tmp_path / "fc.db", _free_port()
+    # An hour a second; the clock of the second process hardly moves.
+    process = _start(database, port, script=_FAST, factor=3600)
+    fc = client(f"127.0.0.1:{port}")
+    body = models.PutProvisionConfigInput(default_target=2)
+    fc.put_provision_config("asr", models.PutProvisionConfigRequest(qualifier="prod", body=body))
+    told: list[Body] = []
+    deadline = time.monotonic() + 10
+    while len(told) < 10 and time.monotonic() < deadline:
+        told = _minutes(port)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert len(told) >= 10
+    process = _start(database, port, script=_FAST, factor=1)
+    try:
+        assert _minutes(port)[: len(told)] == told
     finally:
         process.terminate()
         assert process.wait(5) in (0, -signal.SIGTERM)
