@@ -4,11 +4,13 @@ import asyncio
 import json
 import math
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from alibabacloud_cms20190101 import models
 
 from planner.emulator import Load
+from planner.emulator.models.cloudmonitor import ACTIONS
 from planner.emulator.models.metrics import METRICS
 from tests.emulator.fc import NOON
 from tests.emulator.monitor import FUNCTION, MINUTE, busy, milliseconds, monitored, request
@@ -30,6 +32,14 @@ PER_METRIC = {
     "FunctionAvgConcurrentRequests": 3.33,
     "FunctionMaxConcurrentRequests": 4.0,
 }
+
+
+def test_the_page_names_every_metric_and_action() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "emulator.md").read_text(encoding="utf-8")
+    for metric in METRICS:
+        assert f"`{metric.replace('Qualifier', '')}`" in page
+    for action in ACTIONS:
+        assert f"| POST or GET `/` | {action} |" in page
 
 
 def test_each_metric_says_what_the_minute_was() -> None:
