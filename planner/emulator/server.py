@@ -13,6 +13,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from planner.emulator.clock import Clock
 from planner.emulator.faults import AnyFault
+from planner.emulator.instances.dispatch import data_routes
+from planner.emulator.instances.host import Host
 from planner.emulator.models.emulator import Emulator
 from planner.emulator.routes.app import create_app
 from planner.emulator.routes.exchange import CUT
@@ -20,6 +22,8 @@ from planner.emulator.world import World
 
 LOOPBACK = "127.0.0.1"
 _STARTED_WITHIN_SECONDS = 10
+_FINISH_WITHIN_SECONDS = 10
+"""How long requests may take to finish once the server was told to stop."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,15 +47,23 @@ class _CuttableProtocol(H11Protocol):
 
 
 class _Server(uvicorn.Server):
-    """A server that says when it answers."""
+    """A server that says when it answers, and whose end is the end of every instance."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, host: Host) -> None:
         super().__init__(config)
         self.answering = Event()
+        self._host = host
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await self._host.start()
         await super().startup(sockets)
         self.answering.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        try:
+            await super().shutdown(sockets)
+        finally:
+            await self._host.stop()
 
 
 def serve(
@@ -112,9 +124,10 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
 
 
 def _server(emulator: Emulator) -> _Server:
+    host = Host(emulator)
     return _Server(
         uvicorn.Config(
-            create_app(emulator),
+            create_app(emulator, data_routes(host)),
             http=_CuttableProtocol,
             loop="asyncio",
             lifespan="off",
@@ -126,5 +139,7 @@ def _server(emulator: Emulator) -> _Server:
             date_header=False,
             server_header=False,
             proxy_headers=False,
-        )
+            timeout_graceful_shutdown=_FINISH_WITHIN_SECONDS,
+        ),
+        host,
     )

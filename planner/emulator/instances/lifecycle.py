@@ -1,0 +1,117 @@
+"""The turns of an instance's life at which FC speaks to it: port, health check, hooks.
+
+Order: the port listens, then Initializer and first health check in the order of the switch
+`first_health_check`; before the end, PreStop.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+
+from planner.emulator.instances.machine import Machine
+from planner.emulator.instances.process import LOOPBACK
+from planner.emulator.instances.spec import HealthCheck, Hook, ProcessSpec
+from planner.emulator.models.function import FunctionSpec
+
+_POLL_SECONDS = 0.1
+
+
+class InstanceFailed(Exception):
+    """An instance did not get warm, or died; the text is the `currentError`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calls:
+    """FC's own calls to one instance. All times are real seconds, whatever the clock."""
+
+    machine: Machine
+    function: FunctionSpec
+    spec: ProcessSpec
+    qualifier: str
+    port: int
+
+    async def start_up(self) -> None:
+        """Return when the instance is warm, else raise `InstanceFailed`."""
+        await self._deadline(self._listening())
+        if self.machine.settings.first_health_check == "before_initializer":
+            await self._deadline(self._healthy())
+            await self._initialize()
+        else:
+            await self._initialize()
+            await self._deadline(self._healthy())
+
+    async def _deadline(self, step: Coroutine[Any, Any, None]) -> None:
+        seconds = self.machine.settings.start_deadline_seconds
+        try:
+            async with asyncio.timeout(seconds):
+                await step
+        except TimeoutError as error:
+            # The text as users report it of the service.
+            message = f"Function instance health check failed on port {self.port} in {seconds:g} seconds"
+            raise InstanceFailed(message) from error
+
+    async def _listening(self) -> None:
+        while True:
+            try:
+                _, writer = await asyncio.open_connection(LOOPBACK, self.port)
+            except OSError:
+                await asyncio.sleep(_POLL_SECONDS)
+            else:
+                writer.close()
+                return
+
+    async def _healthy(self) -> None:
+        if (check := self.spec.health_check) is None:
+            return
+        await asyncio.sleep(check.initial_delay_seconds)
+        passed = 0
+        while True:
+            passed = passed + 1 if await self.passes(check) else 0
+            if passed >= check.success_threshold:
+                return
+            await asyncio.sleep(check.period_seconds)
+
+    async def passes(self, check: HealthCheck) -> bool:
+        """One health check: a GET answered within its timeout by 200 to 399.
+
+        Source: https://www.alibabacloud.com/help/en/functioncompute/fc/configure-a-custom-health-check-policy-for-instances-1
+        """
+        try:
+            return 200 <= await self._call("GET", check.path, check.timeout_seconds) < 400
+        except (aiohttp.ClientError, TimeoutError):
+            return False
+
+    async def _initialize(self) -> None:
+        if self.spec.initializer is None:
+            return
+        if wrong := await self._hook("POST", "/initialize", self.spec.initializer):
+            message = f"Function initializer failed: {wrong}"
+            raise InstanceFailed(message)
+
+    async def pre_stop(self) -> None:
+        """Call PreStop if it is configured; what comes of it does not matter."""
+        if self.spec.pre_stop is not None:
+            await self._hook("GET", "/pre-stop", self.spec.pre_stop)
+
+    async def _hook(self, method: str, path: str, hook: Hook) -> str:
+        """Call a hook; what was wrong, empty for 2xx in time."""
+        try:
+            status = await self._call(method, path, hook.timeout_seconds)
+        except TimeoutError:
+            return f"{method} {path} did not answer within {hook.timeout_seconds:g} s"
+        except aiohttp.ClientError as error:
+            return f"{method} {path}: {error}"
+        return "" if 200 <= status < 300 else f"{method} {path} answered {status}"
+
+    async def _call(self, method: str, path: str, timeout_seconds: float) -> int:
+        machine = self.machine
+        headers = machine.headers(self.function, self.qualifier, path, machine.next_request_id())
+        timeout = aiohttp.ClientTimeout(total=timeout_seconds)
+        url = f"http://{LOOPBACK}:{self.port}{path}"
+        async with machine.session.request(
+            method, url, headers=headers, timeout=timeout, allow_redirects=False
+        ) as answer:
+            return answer.status
