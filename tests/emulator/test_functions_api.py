@@ -4,13 +4,17 @@ import json
 import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from alibabacloud_fc20230330 import models
 from alibabacloud_tea_openapi.exceptions import ClientException, ServerException
+from hypothesis import given
+from hypothesis import strategies as st
 
 from planner.emulator import Emulator, FunctionSpec, Load, ManualClock, World
+from planner.emulator.models.fleet import Fleet
 from planner.emulator.models.operations import Call
 from tests.emulator.fc import ASR, NOON, Fc, emulated
 from tests.published import Body, policy
@@ -436,3 +440,36 @@ def _strip(emulator: Emulator, database: Path) -> None:
         connection.execute("UPDATE document SET body = ? WHERE key = ?", (json.dumps(body), key))
     connection.commit()
     connection.close()
+
+
+def test_a_trace_of_a_function_that_the_api_deleted_is_left_out_after_a_restart(tmp_path: Path) -> None:
+    (tmp_path / "trace.csv").write_text("timestamp,value\n0,1\n60,2\n", encoding="utf-8")
+    function = {"functionName": "asr", "traffic": {"file": "trace.csv"}}
+    world = World.from_mapping({"functions": [function, {"functionName": "ocr"}]}, tmp_path)
+    first = Emulator(world, clock=ManualClock(NOON), database=tmp_path / "fc.db")
+    _call(first, "DeleteFunction")
+    first.close()
+    second = Emulator(world, clock=ManualClock(NOON), database=tmp_path / "fc.db")
+    second.advance(timedelta(minutes=3))
+    assert [function["functionName"] for function in second.state()["functions"]] == ["ocr"]
+    second.close()
+
+
+@given(st.lists(st.tuples(st.integers(0, 8), st.integers(0, 90)), max_size=20), st.integers(0, 99))
+def test_instances_of_a_fleet_keep_their_order_and_those_that_are_ready_last_go_first(
+    turns: list[tuple[int, int]], seed: int
+) -> None:
+    fleet = Fleet(at=NOON)
+    for target, seconds in turns:
+        before, warm = list(fleet.launches), set(fleet.launches[: fleet.warm])
+        fleet.shrink(target)
+        assert fleet.launches == before[:target]
+        assert set(fleet.launches[: fleet.warm]) <= warm
+        fleet.launch(target - fleet.count, (5.0, 40.0), str(seed))
+        assert len(fleet.launches) == fleet.count == target
+        starting = dict(zip(fleet.launches[fleet.warm :], fleet.starting, strict=True))
+        fleet.run(fleet.at + timedelta(seconds=seconds), 0.0, 1)
+        ready = {launch for launch, moment in starting.items() if moment <= fleet.at}
+        assert set(fleet.launches[: fleet.warm]) == ready.union(set(before[:target]) & warm)
+        assert Fleet.from_json(fleet.to_json()) == fleet
+    assert len({launch.number for launch in fleet.launches}) == fleet.count

@@ -1,6 +1,8 @@
 """Scaling configs: the engine of provision configs under other names, and how the two exclude each other."""
 
 from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from alibabacloud_fc20230330 import models
@@ -8,8 +10,9 @@ from alibabacloud_tea_openapi.exceptions import ClientException
 from alibabacloud_tea_openapi.models import OpenApiRequest, Params
 from darabonba.runtime import RuntimeOptions
 
-from planner.emulator import FunctionSpec, Load
-from tests.emulator.fc import ASR, Fc, emulated
+from planner.emulator import Emulator, Fault, FunctionSpec, Load, ManualClock, World
+from planner.emulator.models.operations import Call
+from tests.emulator.fc import ASR, NOON, Fc, emulated
 from tests.published import Body, action, policy, utc
 
 _UP = action("up", "cron(0 0 20 * * *)", 5)
@@ -225,3 +228,36 @@ def test_the_journal_keeps_what_a_put_stored() -> None:
         answer = _put(fc, {"minInstances": 2})
         (entry,) = fc.emulator.journal.entries("PutScalingConfig")
         assert entry.stored == answer
+
+
+def test_a_stale_read_is_of_its_own_kind() -> None:
+    with emulated() as fc:
+        _put(fc, {"minInstances": 2})
+        _delete(fc)
+        fc.put({"defaultTarget": 7})
+        fc.emulator.faults.add(Fault(action="GetScalingConfig", stale=True))
+        assert _get(fc)["minInstances"] == 2
+        fc.emulator.faults.add(Fault(action="GetProvisionConfig", stale=True))
+        assert fc.get()["functionArn"] == ""
+        fc.emulator.faults.add(Fault(action="ListScalingConfigs", stale=True))
+        stale = fc.client.list_scaling_configs(models.ListScalingConfigsRequest()).body.scaling_configs
+        assert [config.min_instances for config in stale] == [2]
+        assert not fc.client.list_scaling_configs(models.ListScalingConfigsRequest()).body.scaling_configs
+
+
+def test_scaling_configs_survive_a_restart(tmp_path: Path) -> None:
+    def start() -> Emulator:
+        return Emulator(World(functions=(ASR,)), clock=ManualClock(NOON), database=tmp_path / "fc.db")
+
+    first = start()
+    body = {"minInstances": 3, "residentPoolId": "fc-pool-1", "horizontalScalingPolicies": [_scaler()]}
+    call = Call(function_name="asr", query={"qualifier": "prod"}, body=body)
+    first.call("PutScalingConfig", call)
+    first.advance(timedelta(minutes=2))
+    stored = first.config("asr", "prod")
+    first.close()
+    second = start()
+    assert second.call("GetScalingConfig", call) == stored
+    assert stored is not None
+    assert (stored["currentInstances"], stored["residentPoolId"]) == (3, "fc-pool-1")
+    second.close()
