@@ -28,6 +28,14 @@ class World:
     traffic: Mapping[Key, Trace] = field(default_factory=dict)
     """What functions and aliases are asked for from the start on."""
 
+    def __post_init__(self) -> None:
+        """Refuse traffic of a function or alias that does not exist."""
+        known = {function.name: function for function in self.functions}
+        for name, qualifier in self.traffic:
+            if name not in known or not known[name].has(qualifier):
+                message = f"traffic is for '{name}/{qualifier}', which is not defined"
+                raise ValueError(message)
+
     @classmethod
     def from_mapping(cls, body: Mapping[str, Any], folder: Path = Path()) -> Self:
         """Read `{settings: {...}, prices: {...}, credentials: {...}, functions: [...]}`; all are optional.
@@ -58,9 +66,6 @@ class World:
 
 def _trace(function: FunctionSpec, described: dict[str, object], folder: Path) -> tuple[Key, Trace]:
     qualifier = str(described.pop("qualifier", LATEST))
-    if not function.has(qualifier):
-        message = f"traffic of '{function.name}' is for the alias '{qualifier}', which it does not have"
-        raise ValueError(message)
     if not (file := described.pop("file", None)):
         message = f"traffic of '{function.name}' needs a file"
         raise ValueError(message)

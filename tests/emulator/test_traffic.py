@@ -154,7 +154,7 @@ def test_a_world_file_offers_traces_that_lie_beside_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("before", "after", "fault"),
     [
-        ("qualifier: prod", "qualifier: canary", "'asr' is for the alias 'canary'"),
+        ("qualifier: prod", "qualifier: canary", "traffic is for 'asr/canary', which is not defined"),
         ("file: trace.csv, qualifier", "qualifier", "'asr' needs a file"),
         ("file: trace.csv, repeat", "file: gone.csv, repeat", r"gone\.csv: No such file"),
         ("repeat: true", "column: asr", r"trace\.csv:1: no column 'asr'"),
