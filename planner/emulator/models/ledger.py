@@ -38,6 +38,9 @@ class Minute:
     """The same of the GPU."""
 
 
+_start = attrgetter("start")
+
+
 @dataclass(slots=True, kw_only=True)
 class Ledger:
     """The newest minutes of every function and qualifier, oldest first, `keep` of each at most."""
@@ -52,7 +55,8 @@ class Ledger:
             message = f"{minute.start} of {'/'.join(key)} was written before"
             raise ValueError(message)
         minutes.append(minute)
-        if len(minutes) >= 2 * self.keep:
+        # Not one by one: a list that loses its first element moves all the others.
+        if len(minutes) > self.keep + self.keep // 8:
             del minutes[: -self.keep]
 
     def keys(self) -> tuple[Key, ...]:
@@ -61,6 +65,6 @@ class Ledger:
 
     def between(self, key: Key, start: datetime, end: datetime) -> Sequence[Minute]:
         """The minutes that begin in [start, end), oldest first."""
-        minutes = self._minutes.get(key, [])[-self.keep :]
-        first = bisect_left(minutes, start, key=attrgetter("start"))
-        return minutes[first : bisect_left(minutes, end, key=attrgetter("start"))]
+        minutes = self._minutes.get(key, [])
+        first = bisect_left(minutes, start, max(len(minutes) - self.keep, 0), key=_start)
+        return minutes[first : bisect_left(minutes, end, first, key=_start)]
