@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from planner.emulator.routes.app import ROUTES
+from planner.emulator.routes.app import COVERED
 from planner.emulator.routes.coverage import coverage, page
 
 PAGE = Path(__file__).parents[1] / "docs" / "emulator-coverage.md"
 
 if __name__ == "__main__":
-    PAGE.write_text(page(coverage(ROUTES)), encoding="utf-8")
+    PAGE.write_text(page(coverage(COVERED)), encoding="utf-8")
     print(f"wrote {PAGE}")

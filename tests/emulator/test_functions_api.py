@@ -17,6 +17,7 @@ from planner.emulator import Emulator, FunctionSpec, Load, ManualClock, World
 from planner.emulator.models.fleet import Fleet
 from planner.emulator.models.operations import Call
 from tests.emulator.fc import ASR, NOON, Fc, emulated
+from tests.emulator.instances.site import sample, served
 from tests.published import Body, policy
 
 _GPU = {
@@ -473,3 +474,11 @@ def test_instances_of_a_fleet_keep_their_order_and_those_that_are_ready_last_go_
         assert set(fleet.launches[: fleet.warm]) == ready.union(set(before[:target]) & warm)
         assert Fleet.from_json(fleet.to_json()) == fleet
     assert len({launch.number for launch in fleet.launches}) == fleet.count
+
+
+def test_instances_that_are_processes_are_listed_by_the_ids_that_they_answer_with() -> None:
+    with served(sample()) as site:
+        site.warm(2)
+        listed = _instances(site.fc)
+        assert [(i["status"], i["resourceType"]) for i in listed] == [("Running", "provisioned")] * 2
+        assert site.send("/").headers["x-emulator-instance-id"] in {i["instanceId"] for i in listed}

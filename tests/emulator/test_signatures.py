@@ -18,6 +18,7 @@ from darabonba.request import DaraRequest
 
 from planner.emulator import FunctionSpec, ManualClock, Running, Settings, World, running
 from tests.emulator.fc import ASR, NOON
+from tests.emulator.instances.site import sample
 
 _KEYS = {"LTAI5t": "a secret / with+signs", "second": "another"}
 _ODD = FunctionSpec(name="große Funktion (v2)*~+", aliases=("grün 1",))
@@ -232,3 +233,13 @@ def test_the_world_file_holds_the_keys_and_never_shows_them() -> None:
     world = World.from_mapping({"credentials": {"id": "hush", "number": 12345}})
     assert world.credentials == {"id": "hush", "number": "12345"}
     assert "hush" not in repr(world)
+
+
+def test_a_signed_invocation_passes_and_one_of_another_secret_does_not() -> None:
+    world = World(functions=(sample(),), credentials=_KEYS)
+    with running(world) as server:
+        request = models.InvokeFunctionRequest(qualifier="prod", body="größe".encode())
+        answer = _client(server).invoke_function("asr", request)
+        assert (answer.status_code, answer.body.read()) == (200, "größe".encode()[::-1])
+        refused = _refused(_client(server, secret="another").invoke_function, "asr", request)
+        assert refused[:2] == (403, "SignatureNotMatch")

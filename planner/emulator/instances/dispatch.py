@@ -16,6 +16,7 @@ from planner.emulator.instances.host import Host, NoInstance
 from planner.emulator.instances.pool import Lease, Pool
 from planner.emulator.instances.process import LOOPBACK
 from planner.emulator.models.function import LATEST
+from planner.emulator.routes.signature import check_signature
 
 INVOCATIONS = "/2023-03-30/functions/{function_name}/invocations"
 TRIGGER = "/_function/{function_name}"
@@ -100,6 +101,7 @@ class _DataPlane:
                 body=await self._body(request),
                 control_path="/invoke",
             )
+            check_signature(self.host.emulator, request, forward.body)
             name = request.path_params["function_name"]
             return await self._serve(name, request.query_params.get("qualifier", ""), forward, request_id)
         except ApiError as error:

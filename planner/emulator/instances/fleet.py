@@ -3,10 +3,11 @@
 import time
 from datetime import datetime
 
+from planner.emulator.instances.instance import State
 from planner.emulator.instances.pool import Pool
 from planner.emulator.instances.usage import Levels, Reader
 from planner.emulator.models.config import ConfigState
-from planner.emulator.models.fleet import Fleet, Launch
+from planner.emulator.models.fleet import Fleet, Launch, Member
 from planner.emulator.models.ledger import Minute
 from planner.emulator.models.load import Load
 from planner.emulator.models.meter import MINUTE, Meter, Serving
@@ -37,6 +38,12 @@ class ProcessFleet(Fleet):
         """See what the pool has got; the offered load of a simulation says nothing here."""
         self.at = max(self.at, to)
         self._count(self.pool.wanted)
+
+    def members(self, arn: str) -> tuple[Member, ...]:  # noqa: ARG002
+        """The processes, by the ids that they know themselves by; on-demand ones too."""
+        return tuple(
+            Member(id=i.id, born=i.born, warm=i.state is State.WARM, on_demand=i.on_demand) for i in self.pool.instances
+        )
 
     def take_utilisation(self) -> float | None:
         """Requests in flight over those that warm instances can take, since the last call.

@@ -51,8 +51,8 @@ class Instance:
         self.healthy = True
         self._doubts = 0
         self.in_flight = 0
-        self.idle_since = machine.now()
-        """In the emulator's time."""
+        self.born = self.idle_since = machine.now()
+        """When it was asked for, and since when it has no request; in the emulator's time."""
         self.failure = ""
         """Why it ended, empty for one that was asked to."""
         self.was_warm = False

@@ -51,6 +51,11 @@ class Pool:
         self._closed = False
 
     @property
+    def instances(self) -> tuple[Instance, ...]:
+        """Those that start or are warm, provisioned and on demand."""
+        return tuple(i for i in tuple(self._instances) if i.state in (State.STARTING, State.WARM))
+
+    @property
     def warm(self) -> int:
         """Warm provisioned instances: what FC's `current` counts."""
         return sum(not i.on_demand and i.state is State.WARM for i in tuple(self._instances))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
 from typing import Self
+from uuid import NAMESPACE_URL, uuid5
 
 from planner.emulator.models.document import Json
 
@@ -26,6 +27,16 @@ class Launch:
 
     number: int
     at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """An instance, as ListInstances tells of it."""
+
+    id: str
+    born: datetime
+    warm: bool
+    on_demand: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,6 +62,13 @@ class Fleet:
     def error(self) -> str:
         """Why instances that were asked for do not get warm; simulated ones always do."""
         return ""
+
+    def members(self, arn: str) -> tuple[Member, ...]:
+        """The instances; each has one id for its life, made from the function's and qualifier's ARN."""
+        return tuple(
+            Member(id=str(uuid5(NAMESPACE_URL, f"{arn}/{launch.number}")), born=launch.at, warm=place < self.warm)
+            for place, launch in enumerate(self.launches)
+        )
 
     def run(self, to: datetime, offered: float, instance_concurrency: int) -> None:
         """Let time pass up to `to` under a constant offered concurrency; instances get warm."""

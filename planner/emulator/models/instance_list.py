@@ -1,8 +1,7 @@
-"""ListInstances: the provisioned instances of a function, warm and starting."""
+"""ListInstances: the instances of a function and qualifier that has a config, warm and starting."""
 
 import json
 from collections.abc import Iterator
-from uuid import NAMESPACE_URL, uuid5
 
 from planner.emulator.errors import InvalidArgument, NotCovered
 from planner.emulator.models.account import Account
@@ -46,14 +45,14 @@ def list_instances(account: Account, call: Call) -> Json:
 def _instances(account: Account, config: ConfigState) -> Iterator[Json]:
     name, qualifier = config.key
     version = "0" if qualifier == LATEST else account.function(name).alias(qualifier)["versionId"]
-    for place, launch in enumerate(config.fleet.launches):
+    for member in config.fleet.members(account.arn(*config.key)):
         yield {
-            "instanceId": str(uuid5(NAMESPACE_URL, f"{account.arn(*config.key)}/{launch.number}")),
+            "instanceId": member.id,
             "versionId": version,
             "qualifier": qualifier,
-            "status": WARM if place < config.fleet.warm else STARTING,
-            "createdTimeMs": int(launch.at.timestamp() * 1000),
-            "resourceType": "provisioned",
+            "status": WARM if member.warm else STARTING,
+            "createdTimeMs": int(member.born.timestamp() * 1000),
+            "resourceType": "on-demand" if member.on_demand else "provisioned",
         }
 
 

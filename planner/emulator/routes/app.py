@@ -43,7 +43,10 @@ ROUTES = (
     ("PUT", _ALIAS, "UpdateAlias"),
     ("DELETE", _ALIAS, "DeleteAlias"),
 )
-"""Method, path and action of everything that is covered."""
+"""Method, path and action of everything in the control plane that is covered."""
+
+COVERED = (*ROUTES, ("POST", f"{_FUNCTION}/invocations", "InvokeFunction"))
+"""These and the data plane, whose routes the server brings along."""
 
 UNKNOWN = "Unknown"
 """The journal's action of a request that no route takes."""
@@ -57,14 +60,14 @@ def create_app(emulator: Emulator, data: Sequence[Route] = ()) -> Starlette:
     """The ASGI application of an emulator: admin routes, Cloud Monitor, data plane, API, 501 for the rest."""
     api = [Route(path, _endpoint(emulator, action), methods=[method]) for method, path, action in ROUTES]
     rest = Route("/{path:path}", _endpoint(emulator, UNKNOWN), methods=_ANY_METHOD)
-    own = [*admin_routes(emulator), *coverage_routes(ROUTES)]
+    own = [*admin_routes(emulator), *coverage_routes(COVERED)]
     return Starlette(routes=[*data, *own, *cloudmonitor_routes(emulator), *api, rest])
 
 
 def _endpoint(emulator: Emulator, action: str) -> _Endpoint:
     def perform(asked: Asked) -> Json | None:
         if action == UNKNOWN:
-            covered = ", ".join(name for _, _, name in ROUTES)
+            covered = ", ".join(name for _, _, name in COVERED)
             message = f"the emulator does not have this route; it covers {covered}"
             raise NotCovered(message)
         if isinstance(asked.body, str):
