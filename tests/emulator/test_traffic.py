@@ -64,6 +64,24 @@ def test_the_requests_of_a_trace_are_the_invocations_of_its_load(arrivals: list[
     assert sum(load.values) * 60 / load.duration_seconds == pytest.approx(len(arrivals))
 
 
+_SERIES = st.lists(st.tuples(st.floats(0.5, 4000), st.floats(0, 100)), min_size=2, max_size=20)
+
+
+@given(_SERIES, st.floats(0, 86_400))
+def test_the_minutes_of_a_series_hold_what_its_rows_held(series: list[tuple[float, float]], began: float) -> None:
+    at, held, lines = began, 0.0, ["timestamp,value"]
+    for length, value in series:
+        lines.append(f"{at!r},{value!r}")
+        held += length * value
+        at += length
+    # The last row lasts as long as the one before it.
+    held += (series[-2][0] - series[-1][0]) * series[-1][1]
+    load = parsed("\n".join(lines), repeat=True)
+    assert sum(load.values) * 60 == pytest.approx(held, abs=1e-3)
+    assert max(load.values) <= max(value for _, value in series) + 1e-6
+    assert load.start.timestamp() == began // 60 * 60
+
+
 @pytest.mark.parametrize(
     ("text", "form", "fault"),
     [
@@ -166,6 +184,17 @@ def test_a_world_file_with_bad_traffic_is_refused_with_its_name(
 ) -> None:
     with pytest.raises(ValueError, match=rf"world\.yaml: .*{fault}"):
         world(tmp_path, FILE.replace(before, after))
+
+
+def test_the_trace_of_a_clock_that_ran_on_without_the_emulator_begins_now(tmp_path: Path) -> None:
+    database = tmp_path / "fc.db"
+    fc = Emulator(World(functions=(ASR,)), clock=ManualClock(NOON), database=database)
+    fc.advance(MINUTE)
+    fc.close()
+    fc = Emulator(world(tmp_path), clock=ManualClock(NOON + timedelta(hours=1)), database=database)
+    fc.advance(2 * MINUTE)
+    assert offered(fc)[-3:] == [0, 3, 9]
+    fc.close()
 
 
 def test_a_trace_goes_on_after_a_restart_and_another_one_begins(tmp_path: Path) -> None:

@@ -156,6 +156,7 @@ class Bill:
     calls: float
     units: float
     """All of them."""
+    unit_price: float
     amount: float
     currency: str
     prices_as_of: str
@@ -186,6 +187,7 @@ def bill(minutes: Iterable[Minute], function: FunctionSpec, prices: Prices) -> B
         on_demand=on_demand,
         calls=calls,
         units=units,
+        unit_price=prices.unit,
         amount=units * prices.unit,
         currency=prices.currency,
         prices_as_of=prices.as_of,

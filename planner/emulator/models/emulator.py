@@ -68,7 +68,7 @@ class Emulator:
         function = self._account.functions.get(key[0])
         if function is None or not function.has(key[1]):
             return  # the API deleted it
-        load, place = trace.begin(self._account.at), (*key, CONCURRENCY)
+        load, place = trace.begin(self.clock.now()), (*key, CONCURRENCY)
         stored = self._account.loads.get(place)
         if stored is None or trace.shift == "none" or replace(stored, start=load.start) != load:
             self._account.loads[place] = load
