@@ -101,6 +101,14 @@ def test_minutes_older_than_the_days_that_are_kept_leave_the_file(tmp_path: Path
     assert (oldest, count) == ((NOON + timedelta(hours=1)).timestamp(), 24 * 60)
 
 
+def test_a_file_whose_minutes_have_other_columns_is_refused(tmp_path: Path) -> None:
+    database = tmp_path / "fc.db"
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("CREATE TABLE minute (start, function, qualifier, offered)")
+    with pytest.raises(ValueError, match=r"fc\.db have other columns"):
+        Emulator(_WORLD, database=database)
+
+
 def test_a_stored_load_of_a_function_that_is_gone_is_left_out(tmp_path: Path) -> None:
     database = tmp_path / "fc.db"
     emulator = Emulator(_WORLD, clock=ManualClock(NOON), database=database)

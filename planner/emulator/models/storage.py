@@ -30,7 +30,7 @@ class Storage:
     """
 
     def __init__(self, path: Path) -> None:
-        """Open or create the file."""
+        """Open or create the file; `ValueError` if another version's minutes are in it."""
         self._connection = sqlite3.connect(path, check_same_thread=False)
         self._connection.execute("PRAGMA journal_mode=WAL")
         self._connection.execute("PRAGMA synchronous=FULL")
@@ -40,6 +40,11 @@ class Storage:
                 "CREATE TABLE IF NOT EXISTS minute (start INTEGER, function TEXT, qualifier TEXT, "
                 f"{', '.join(_MEASURED)}, PRIMARY KEY (start, function, qualifier)) WITHOUT ROWID"
             )
+        columns = [row[1] for row in self._connection.execute("PRAGMA table_info(minute)")]
+        if columns[3:] != _MEASURED:
+            self.close()
+            message = f"the minutes in {path} have other columns than this version's"
+            raise ValueError(message)
         self._unwritten_from = _LONG_AGO
         self._loads: dict[LoadKey, tuple[Load, str]] = {}
         rows = self._connection.execute("SELECT key, body FROM document")
