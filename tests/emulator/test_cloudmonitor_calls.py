@@ -1,20 +1,29 @@
 """Calls of Cloud Monitor: pages, refusals, forms, limits of calls, faults."""
 
+import base64
 import json
 import time
-from datetime import timedelta
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from functools import cache
 from urllib.parse import urlencode
 from urllib.request import ProxyHandler, Request, build_opener
 
 import pytest
 from alibabacloud_cms20190101 import models
+from alibabacloud_cms20190101.client import Client
 from alibabacloud_tea_openapi.exceptions import ClientException, ServerException
+from alibabacloud_tea_openapi.models import Config
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from planner.emulator import Fault, Load, MetricFault
-from planner.emulator.errors import ThrottledUser
+from planner.emulator import Emulator, Fault, Load, ManualClock, MetricFault, World, running
+from planner.emulator.errors import ApiError, ThrottledUser
+from planner.emulator.models.cloudmonitor import ACTIONS
+from planner.emulator.models.metrics import METRICS
 from planner.emulator.routes.cloudmonitor import CallRate
-from tests.emulator.fc import NOON
-from tests.emulator.monitor import FUNCTION, MINUTE, busy, milliseconds, monitored
+from tests.emulator.fc import ASR, NOON
+from tests.emulator.monitor import FUNCTION, MINUTE, busy, milliseconds, monitored, request
 
 
 def test_pages_hold_every_point_once_while_new_ones_appear() -> None:
@@ -83,6 +92,58 @@ def test_what_makes_no_sense_is_refused_with_one_clear_text(
         found = monitor.refusal(**{**GOOD, **asked})
     assert found[:2] == (status, code)
     assert text in found[2]
+
+
+TIMES = (
+    st.integers(-30, 30).map(lambda minutes: milliseconds(NOON + minutes * MINUTE))
+    | st.integers(-1, 10**19).map(str)
+    | st.datetimes(datetime(1, 1, 1)).map(lambda moment: moment.strftime("%Y-%m-%d %H:%M:%S"))
+    | st.sampled_from(["9999-12-31 23:59:59", "9999-12-31T23:59:59Z", "0001-01-01 00:00:00"])
+    | st.text(max_size=8)
+)
+ANYTHING = st.fixed_dictionaries(
+    {"Namespace": st.just("acs_fc"), "MetricName": st.sampled_from([*METRICS, "", "cpu"])},
+    optional={
+        "StartTime": TIMES,
+        "EndTime": TIMES,
+        "Period": st.sampled_from(["60", "300", "3600", "61", "²", ""]),
+        "Length": st.sampled_from(["1", "1440", "1441", "-1", "٣"]),
+        "Dimensions": st.recursive(
+            st.none() | st.integers() | st.text(max_size=3) | st.sampled_from(["region", "cn-shanghai"]),
+            lambda inner: (
+                st.lists(inner, max_size=3)
+                | st.dictionaries(st.sampled_from(["region", "functionName", "x"]), inner, max_size=3)
+            ),
+        ).map(json.dumps),
+        "NextToken": st.text(max_size=8),
+    },
+)
+
+
+def token(*parts: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode()
+
+
+CALLS = {"Namespace": "acs_fc", "MetricName": "FunctionTotalInvocations"}
+
+
+@given(action=st.sampled_from(sorted(ACTIONS)), parameters=ANYTHING)
+@example("DescribeMetricList", {**CALLS, "StartTime": "9999-12-31T00:00:00Z", "EndTime": "9999-12-31T23:59:59Z"})
+@example("DescribeMetricList", {**CALLS, "EndTime": "0001-01-01T00:30:00Z"})
+@example("DescribeMetricList", {**CALLS, "NextToken": token("FunctionTotalInvocations", 10**30, [])})
+@example("DescribeMetricList", {**CALLS, "NextToken": token("FunctionTotalInvocations", 1, 2)})
+def test_whatever_is_asked_is_answered_or_refused(action: str, parameters: dict[str, str]) -> None:
+    with monitored_account().account() as account, suppress(ApiError):
+        answer = ACTIONS[action](account, parameters)
+        assert isinstance(json.loads(answer["Datapoints"]), list)
+
+
+@cache
+def monitored_account() -> Emulator:
+    emulator = Emulator(World(functions=(ASR,)), clock=ManualClock(NOON))
+    emulator.offer("asr", Load.constant(1))
+    emulator.advance(timedelta(minutes=10))
+    return emulator
 
 
 def test_a_token_of_another_metric_is_refused() -> None:
@@ -192,6 +253,22 @@ def test_metrics_can_be_late_missing_and_there_twice() -> None:
         for fault, values in expected.items():
             monitor.emulator.faults.add(fault)
             assert monitor.values("FunctionTotalInvocations") == values
-        monitor.emulator.faults.add(MetricFault(duplicated=True, times=2))
+        monitor.emulator.faults.add(MetricFault(duplicated=True, times=3))
+        assert len(monitor.points("FunctionTotalInvocations", length="4")) == 4
         pages = monitor.all_points("FunctionTotalInvocations", length="4")
         assert [point["Value"] for point in pages] == [60.0, 60.0, 120.0, 120.0, 180.0, 180.0, 240.0, 240.0]
+
+
+def test_where_keys_are_known_the_signature_of_a_read_is_checked() -> None:
+    world = World(functions=(ASR,), credentials={"id": "secret"})
+    with running(world, clock=ManualClock(datetime.now(UTC))) as server:
+        asked = request("FunctionTotalInvocations", start_time=None, end_time=None)
+
+        def client(secret: str) -> Client:
+            keys = {"access_key_id": "id", "access_key_secret": secret}
+            return Client(Config(endpoint=server.endpoint, protocol="http", **keys))
+
+        assert client("secret").describe_metric_list(asked).body.success
+        with pytest.raises(ClientException) as error:
+            client("guess").describe_metric_list(asked)
+        assert (error.value.status_code, error.value.code) == (403, "SignatureNotMatch")

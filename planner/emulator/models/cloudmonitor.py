@@ -219,8 +219,9 @@ def _moment(parameters: Mapping[str, str], name: str, zone: ZoneInfo) -> datetim
             return datetime.fromtimestamp(int(text) / 1000, UTC)
         if match := _TEXT.fullmatch(text):
             day, local, utc = match.groups()
-            moment = datetime.fromisoformat(f"{day}T{local or utc}")
-            return moment.replace(tzinfo=zone if local else UTC).astimezone(UTC)
+            moment = datetime.fromisoformat(f"{day}T{local or utc}").replace(tzinfo=zone if local else UTC)
+            if moment.timestamp() * 1000 >= _LEAST_MILLISECONDS:
+                return moment.astimezone(UTC)
     except (ValueError, OverflowError, OSError):
         pass  # answered below, as every other text that is no time
     message = f"The {name} should be milliseconds since 1970 or 'YYYY-MM-DD hh:mm:ss' (actual: '{text}')"

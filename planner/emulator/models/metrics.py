@@ -4,7 +4,7 @@ Names: https://help.aliyun.com/zh/functioncompute/fc/user-guide/monitoring-data 
 the `FunctionQualifier...` ones are those of the vendor's own charts (github.com/devsapp/fc-metrics).
 Answers of the service that were kept in public (github.com/Serverless-Devs-Awesome/
 fc-alibaba-component, `metrics/src/mock.js`, 2020) give the form of a point, two decimals, and that
-minutes without a call are missing. Of longer periods only the switch `metric_statistics` speaks.
+minutes without a call are missing. How longer periods are computed is not published.
 """
 
 import math
@@ -199,7 +199,8 @@ def points(
     delay = timedelta(seconds=account.settings.metric_delay_seconds)
     kept = account.at - timedelta(days=account.settings.kept_days)
     first = max(_floor(span.after - shift, span.period), _floor(kept, span.period)) + span.period
-    last = min(_floor(span.until - shift, span.period) + span.period, _floor(account.at - delay, span.period))
+    until = min(span.until, account.at)
+    last = min(_floor(until - shift, span.period) + span.period, _floor(account.at - delay, span.period))
     rows = _rows(account, keys, first, last)
     for start, period in groupby(rows, key=lambda row: _floor(row[0].minute.start, span.period)):
         shown_at = start + span.period + delay
