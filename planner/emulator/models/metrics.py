@@ -66,8 +66,8 @@ class Metric:
     """How a metric is computed."""
 
     level: Literal["region", "function", "qualifier"]
-    unit: Literal["Count", "ms"]
     minute: Value
+    """In counts; durations in milliseconds."""
     over: Callable[[Sequence[float]], float]
     """A longer period's value, from those of its minutes."""
     of_calls: bool
@@ -106,15 +106,15 @@ def _none(minute: Minute) -> float:  # noqa: ARG001 - one of the table's attribu
 
 
 def _calls(attribute: Callable[[Minute], float]) -> Metric:
-    return Metric(level="function", unit="Count", minute=_total(attribute), over=sum, of_calls=True)
+    return Metric(level="function", minute=_total(attribute), over=sum, of_calls=True)
 
 
 def _gauge(attribute: Callable[[Minute], float], level: Literal["function", "region"] = "function") -> Metric:
-    return Metric(level=level, unit="Count", minute=_total(attribute), over=fmean, of_calls=False)
+    return Metric(level=level, minute=_total(attribute), over=fmean, of_calls=False)
 
 
 def _inside(minute: Value, over: Callable[[Sequence[float]], float]) -> Metric:
-    return Metric(level="function", unit="Count", minute=minute, over=over, of_calls=False, of_instances=True)
+    return Metric(level="function", minute=minute, over=over, of_calls=False, of_instances=True)
 
 
 _FUNCTION: Mapping[str, Metric] = {
@@ -122,7 +122,7 @@ _FUNCTION: Mapping[str, Metric] = {
     "ProvisionInvocations": _calls(_provisioned_calls),
     "ConcurrencyThrottles": _calls(_none),
     "ResourceThrottles": _calls(_none),
-    "AvgDuration": Metric(level="function", unit="ms", minute=_mean_duration, over=fmean, of_calls=True),
+    "AvgDuration": Metric(level="function", minute=_mean_duration, over=fmean, of_calls=True),
     "OndemandActiveInstance": _gauge(lambda minute: minute.on_demand),
     "ProvisionedCurrentInstance": _gauge(lambda minute: minute.warm),
 }
