@@ -19,6 +19,7 @@ from planner.emulator.settings import Settings
 
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _WEEKDAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
+_DAY = timedelta(days=1)
 _LOOK_BACK_DAYS = 5 * 366
 """How far a trigger is looked for: past every 29 February, and finite for 30 February."""
 
@@ -28,6 +29,10 @@ class Trigger(Protocol):
 
     def last(self, at: datetime) -> datetime | None:
         """The latest trigger at or before `at`, or None."""
+        ...
+
+    def steady_until(self, at: datetime) -> datetime | None:
+        """An instant after `at` before which `last` stays what it is; None if it stays for ever."""
         ...
 
 
@@ -40,6 +45,10 @@ class At:
     def last(self, at: datetime) -> datetime | None:
         """The instant once it has come."""
         return self.instant if self.instant <= at else None
+
+    def steady_until(self, at: datetime) -> datetime | None:
+        """The instant until it has come."""
+        return self.instant if at < self.instant else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +116,8 @@ _FIELDS = (
 class Cron:
     """A cron expression in a zone. Remembers the day it was last asked for, nothing else."""
 
-    times: tuple[time, ...]
+    times: tuple[timedelta, ...]
+    """Of the day, on the clock on the wall."""
     days: frozenset[int] | None
     months: frozenset[int] | None
     weekdays: frozenset[int] | None
@@ -119,23 +129,44 @@ class Cron:
 
     def last(self, at: datetime) -> datetime | None:
         """The latest trigger at or before `at`: of its local day, else of an earlier one."""
-        day = at.astimezone(self.zone).date()
-        if day != self._day:
-            self._day, self._today, self._before = day, self._on(day), self._last_before(day)
+        self._turn_to(at.astimezone(self.zone).date())
         index = bisect_right(self._today, at)
         return self._today[index - 1] if index else self._before
 
+    def steady_until(self, at: datetime) -> datetime | None:
+        """The next trigger of its local day, else the end of that day."""
+        day = at.astimezone(self.zone).date()
+        self._turn_to(day)
+        coming = self._today[bisect_right(self._today, at) :]
+        return coming[0] if coming else self._midnight(day + _DAY)
+
+    def _turn_to(self, day: date) -> None:
+        if day == self._day:
+            return
+        if self._day is not None and day == self._day + _DAY:
+            self._before = self._today[-1] if self._today else self._before
+        else:
+            self._before = self._last_before(day)
+        self._day, self._today = day, self._on(day)
+
     def _last_before(self, day: date) -> datetime | None:
         for back in range(1, _LOOK_BACK_DAYS):
-            if triggers := self._on(day - timedelta(days=back)):
+            if triggers := self._on(day - back * _DAY):
                 return triggers[-1]
         return None
 
     def _on(self, day: date) -> tuple[datetime, ...]:
         if not self._matches(day):
             return ()
-        local = (datetime.combine(day, moment) for moment in self.times)
+        midnight = self._midnight(day)
+        if self._midnight(day + _DAY) - midnight == _DAY:
+            return tuple(midnight + moment for moment in self.times)
+        # A day on which the clocks change: each time of the wall by itself.
+        local = (datetime.combine(day, time()) + moment for moment in self.times)
         return tuple(sorted(i for wall in local for i in self._instants(wall)))
+
+    def _midnight(self, day: date) -> datetime:
+        return datetime.combine(day, time(), self.zone).astimezone(UTC)
 
     def _matches(self, day: date) -> bool:
         if self.months is not None and day.month not in self.months:
@@ -172,7 +203,7 @@ def parse_cron(text: str, zone: ZoneInfo, settings: Settings) -> Cron:
         seconds or (0,),
     )
     return Cron(
-        times=tuple(time(*moment) for moment in times),
+        times=tuple(timedelta(hours=hour, minutes=minute, seconds=second) for hour, minute, second in times),
         days=days,
         months=months,
         weekdays=weekdays,

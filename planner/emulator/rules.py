@@ -8,7 +8,7 @@ are read by `Settings`.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from planner.emulator.expressions import At, Trigger
@@ -46,6 +46,20 @@ class Schedule:
             return None
         return fired
 
+    def steady_until(self, at: datetime) -> datetime | None:
+        """An instant after `at` before which `fired` stays what it is; None if it stays for ever."""
+        opens, closes = self.window.start, self.window.end
+        if opens is not None and at < opens:
+            return opens
+        if closes is not None and closes <= at:
+            return None
+        return _earliest(self.trigger.steady_until(at), closes)
+
+
+def _earliest(*moments: datetime | None) -> datetime | None:
+    """The earliest, where None is never."""
+    return min((moment for moment in moments if moment is not None), default=None)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tracker:
@@ -53,15 +67,6 @@ class Tracker:
 
     policy: TrackingPolicy
     window: Window
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policies:
-    """The readable form of a stored document."""
-
-    default_target: int
-    schedules: tuple[Schedule, ...]
-    trackers: tuple[Tracker, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +89,50 @@ class Verdict:
 
     target: int
     by: str
+
+
+@dataclass(slots=True, kw_only=True)
+class _Memory:
+    """The schedules' verdict as it was last computed, and how long it stays."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    put_at: datetime | None = None
+    settings: Settings | None = None
+    verdict: Verdict | None = None
+
+    def holds(self, moment: Moment, settings: Settings) -> bool:
+        """Whether the verdict is that of this moment, too."""
+        return (
+            self.since is not None
+            and self.since <= moment.at
+            and (self.until is None or moment.at < self.until)
+            and self.put_at == moment.put_at
+            and self.settings is settings
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policies:
+    """The readable form of a stored document.
+
+    Remembers what its schedules say until the next of them may say something else: of 10,000
+    minutes of a week few change anything.
+    """
+
+    default_target: int
+    schedules: tuple[Schedule, ...]
+    trackers: tuple[Tracker, ...]
+    _memory: _Memory = field(default_factory=_Memory, init=False, repr=False, compare=False)
+
+    def scheduled(self, moment: Moment, settings: Settings) -> Verdict | None:
+        """What the schedules ask for; None where none is in effect."""
+        memory = self._memory
+        if not memory.holds(moment, settings):
+            memory.verdict = scheduled(self.schedules, moment, settings)
+            memory.since, memory.put_at, memory.settings = moment.at, moment.put_at, settings
+            memory.until = _earliest(*(schedule.steady_until(moment.at) for schedule in self.schedules))
+        return memory.verdict
 
 
 def read_action(action: ScheduledAction, settings: Settings) -> Schedule:
@@ -114,8 +163,8 @@ def read_document(document: Document, settings: Settings) -> Policies:
 def evaluate(policies: Policies, moment: Moment, settings: Settings) -> Verdict:
     """The target at a moment: maximum of schedule and trackers, else the default."""
     values = []
-    if (scheduled := _scheduled(policies.schedules, moment, settings)) is not None:
-        values.append(scheduled)
+    if (verdict := policies.scheduled(moment, settings)) is not None:
+        values.append(verdict)
     for tracker in policies.trackers:
         if tracker.window.contains(moment.at):
             value = tracked(tracker.policy, moment, settings)
@@ -124,7 +173,8 @@ def evaluate(policies: Policies, moment: Moment, settings: Settings) -> Verdict:
     return max(values, key=lambda verdict: verdict.target, default=default)
 
 
-def _scheduled(schedules: Sequence[Schedule], moment: Moment, settings: Settings) -> Verdict | None:
+def scheduled(schedules: Sequence[Schedule], moment: Moment, settings: Settings) -> Verdict | None:
+    """What schedules ask for, computed from nothing but the moment."""
     fired = [
         (when, schedule)
         for schedule in schedules

@@ -1,7 +1,17 @@
 """Schedules that fire: windows, what wins, the lag after a put, and the switches."""
 
-import pytest
+from datetime import timedelta
+from typing import get_args
+from zoneinfo import ZoneInfo
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn
+
+from planner.emulator import Settings
+from planner.emulator.models.document import Document, ScheduledAction
+from planner.emulator.rules import Moment, read_document, scheduled
 from tests.emulator.fc import NOON, emulated
 from tests.published import SHANGHAI, Body, action, policy, utc
 
@@ -164,3 +174,78 @@ def test_a_week_of_minutes_passes_in_seconds_and_fires_every_day() -> None:
         fc.put(_schedule(*pair))
         assert fc.targets([NOON.replace(day=30), utc("2026-11-30 14:00")]) == [5, 2]
         assert fc.emulator.state()["configs"][0]["state"]["fleet"]["launched"] >= 7 * 3
+
+
+# Where and when the clocks change, among them by half an hour and at midnight; and where they never do.
+_CHANGES = {
+    "": NOON,
+    SHANGHAI: NOON,
+    "Europe/Berlin": utc("2026-03-29 01:00"),
+    "America/New_York": utc("2026-11-01 06:00"),
+    "Australia/Lord_Howe": utc("2026-04-04 15:00"),
+    "Africa/Cairo": utc("2026-10-29 21:00"),
+    "America/Havana": utc("2026-03-08 05:00"),
+}
+_MINUTES = st.sampled_from(["0", "30", "*/20", "5-8", "59", "*"])
+_HOURS = st.sampled_from(["*", "0", "1-3", "*/6", "23"])
+_DAYS = st.sampled_from(["* * *", "? * MON-FRI", "29 2 ?", "1,30 * SUN", "30 2 ?"])
+_SECONDS = st.one_of(st.integers(-3 * 86_400, 3 * 86_400), st.integers(-72, 72).map(lambda hours: hours * 3600))
+
+
+@st.composite
+def _entries(draw: DrawFn, zone: str) -> ScheduledAction:
+    def text() -> str:
+        moment = _CHANGES[zone] + timedelta(seconds=draw(_SECONDS))
+        local = moment.astimezone(ZoneInfo(zone or "UTC"))
+        return local.strftime("%Y-%m-%dT%H:%M:%S") + ("" if zone else "Z")
+
+    cron = f"cron({draw(st.integers(0, 59))} {draw(_MINUTES)} {draw(_HOURS)} {draw(_DAYS)})"
+    opens, closes = sorted((text(), text()))
+    return ScheduledAction(
+        name=f"s{draw(st.integers(0, 10**9))}",
+        schedule_expression=draw(st.sampled_from([cron, f"at({text()})"])),
+        target=draw(st.integers(0, 9)),
+        start_time=draw(st.sampled_from([None, opens])),
+        end_time=draw(st.sampled_from([None, closes])) if opens < closes else None,
+        time_zone=zone or None,
+    )
+
+
+def _switches() -> st.SearchStrategy[Settings]:
+    names = ("among", "past_at", "look_back", "missing_local_time", "repeated_local_time")
+    return st.builds(Settings, **{name: st.sampled_from(get_args(Settings.__annotations__[name])) for name in names})
+
+
+@given(zone=st.sampled_from(sorted(_CHANGES)), switches=_switches(), data=st.data())
+def test_what_is_remembered_of_a_document_is_what_would_be_computed_anew(
+    zone: str, switches: Settings, data: st.DataObject
+) -> None:
+    document = Document(scheduled_actions=tuple(data.draw(st.lists(_entries(zone), min_size=1, max_size=5))))
+    remembering = read_document(document, switches)
+    at = put_at = _CHANGES[zone] + timedelta(seconds=data.draw(_SECONDS))
+    # Mostly on by a minute or to the next day, now and then far ahead, and back.
+    steps = st.one_of(st.sampled_from([1, 60, 60, 3600, 86_400, 40 * 86_400]), _SECONDS)
+    for step in data.draw(st.lists(steps, min_size=5, max_size=25)):
+        at += timedelta(seconds=step)
+        moment = Moment(at=at, put_at=put_at, warm=0, current=0, utilisations={}, steps=True)
+        anew = scheduled(read_document(document, switches).schedules, moment, switches)
+        assert remembering.scheduled(moment, switches) == anew
+
+
+@pytest.mark.parametrize("zone", sorted(_CHANGES))
+def test_every_minute_of_a_week_is_remembered_as_it_is_computed(zone: str) -> None:
+    crons = ["cron(0 0 20 * * *)", "cron(0 30 0-3 ? * *)", "cron(17 */45 23 * * *)", "cron(0 15 2 29 2 ?)"]
+    document = Document(
+        scheduled_actions=tuple(
+            ScheduledAction(name=cron, schedule_expression=cron, target=place, time_zone=zone or None)
+            for place, cron in enumerate(crons)
+        )
+    )
+    switches = Settings(repeated_local_time="both")
+    remembering, begin = read_document(document, switches), _CHANGES[zone] - timedelta(days=3)
+    for minute in range(7 * 1440):
+        at = begin + timedelta(minutes=minute)
+        moment = Moment(at=at, put_at=begin, warm=0, current=0, utilisations={}, steps=True)
+        if minute % 180 == 0:
+            fresh = read_document(document, switches).schedules
+        assert remembering.scheduled(moment, switches) == scheduled(fresh, moment, switches)

@@ -27,7 +27,8 @@ def advance(account: Account, to: datetime) -> bool:
         _evaluate_at(account, moment)
         account.at = moment
         evaluated = True
-    _run(account, to)
+    if to > account.at or _due(account):
+        _run(account, to)
     account.at = max(account.at, to)
     return evaluated
 
@@ -69,6 +70,12 @@ def _attend(account: Account) -> None:
     asked = {(name, qualifier) for name, qualifier, metric in account.loads if metric == CONCURRENCY}
     for key in asked.union(account.configs).difference(meters):
         meters[key] = Meter(at=account.at)
+
+
+def _due(account: Account) -> bool:
+    """Whether an instance is ready that does not count as warm yet: one that took no time to start."""
+    fleets = (config.fleet for config in account.configs.values())
+    return any(fleet.starting and fleet.starting[0] <= account.at for fleet in fleets)
 
 
 def _run(account: Account, to: datetime) -> None:
