@@ -13,7 +13,7 @@ from alibabacloud_tea_openapi.exceptions import ClientException, ServerException
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planner.emulator import Emulator, FunctionSpec, Load, ManualClock, World
+from planner.emulator import Emulator, FunctionSpec, Load, ManualClock, RealClock, World
 from planner.emulator.models.fleet import Fleet
 from planner.emulator.models.operations import Call
 from tests.emulator.fc import ASR, NOON, Fc, emulated
@@ -482,3 +482,19 @@ def test_instances_that_are_processes_are_listed_by_the_ids_that_they_answer_wit
         listed = _instances(site.fc)
         assert [(i["status"], i["resourceType"]) for i in listed] == [("Running", "provisioned")] * 2
         assert site.send("/").headers["x-emulator-instance-id"] in {i["instanceId"] for i in listed}
+
+
+def test_an_update_of_a_function_that_is_a_process_reaches_its_environment(tmp_path: Path) -> None:
+    described = {"functionName": "asr", "environmentVariables": {"A": "1", "B": "1", "C": "1"}}
+    process = {"command": ["serve", "{port}"], "environment": {"B": "2", "D": "2"}, "cwd": "/"}
+    world = World(functions=(FunctionSpec.from_wire({**described, "process": process}),))
+    first = Emulator(world, clock=RealClock(), database=tmp_path / "fc.db")
+    _call(first, "UpdateFunction", {"environmentVariables": {"A": "9"}, "timeout": 7})
+    first.close()
+    second = Emulator(world, clock=RealClock(), database=tmp_path / "fc.db")
+    with second.account() as account:
+        changed = account.function("asr").process
+    second.close()
+    assert changed is not None
+    assert (changed.variables, changed.environment) == ({"A": "9"}, {"B": "2", "D": "2"})
+    assert (changed.command, changed.cwd, changed.timeout_seconds) == (("serve", "{port}"), "/", 7.0)
