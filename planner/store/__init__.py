@@ -4,8 +4,34 @@
 `records`. Import it late: SQLAlchemy takes a while, and `planner --help` needs none of it.
 """
 
-from planner.store.records import Adoption, Attempt, AuditEntry, Point, StoredPlan, Upgrade
+from planner.store.control import Control
+from planner.store.records import (
+    Adoption,
+    Attempt,
+    AuditEntry,
+    Lease,
+    Pause,
+    Point,
+    Proposal,
+    Run,
+    StoredPlan,
+    Upgrade,
+)
 from planner.store.schema import upgrade
 from planner.store.store import Store
 
-__all__ = ["Adoption", "Attempt", "AuditEntry", "Point", "Store", "StoredPlan", "Upgrade", "upgrade"]
+__all__ = [
+    "Adoption",
+    "Attempt",
+    "AuditEntry",
+    "Control",
+    "Lease",
+    "Pause",
+    "Point",
+    "Proposal",
+    "Run",
+    "Store",
+    "StoredPlan",
+    "Upgrade",
+    "upgrade",
+]

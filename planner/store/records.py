@@ -75,3 +75,50 @@ class Upgrade:
 
     before: str
     after: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A run of recurring work that ended, with one sentence on what came of it."""
+
+    function: FunctionRef
+    job: str
+    began_at: datetime
+    ended_at: datetime
+    failed: bool
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """The right to act on a function until `expires_at`; a new holder has a higher `epoch`."""
+
+    function: FunctionRef
+    holder: str
+    epoch: int
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """Nothing is sent; `function` None: for any function. `until` None: until a person resumes."""
+
+    function: FunctionRef | None
+    since: datetime
+    until: datetime | None
+    who: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """A plan that was put before a person. `approved` None: nobody has said anything yet."""
+
+    plan_id: int
+    function: FunctionRef
+    proposed_at: datetime
+    expires_at: datetime
+    sentence: str
+    approved: bool | None
+    decided_at: datetime | None
+    decided_by: str

@@ -17,6 +17,7 @@ from planner.plan import Plan
 from planner.plancodec import plan_from_json, plan_to_json
 from planner.provision import ScheduledAction, canonical_json
 from planner.store import convert, series
+from planner.store.control import Control
 from planner.store.engine import Database, connect, stand_in
 from planner.store.records import Adoption, Attempt, AuditEntry, Point, StoredPlan
 from planner.store.schema import ready
@@ -64,6 +65,11 @@ class Store:
     def close(self) -> None:
         """Give the connections back."""
         self._database.engine.dispose()
+
+    @property
+    def control(self) -> Control:
+        """What the daemon and the people around it leave each other."""
+        return Control(self._database)
 
     @property
     def location(self) -> str:

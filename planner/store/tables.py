@@ -9,7 +9,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, MappedAsDataclass, mapped_co
 
 from planner.base import utc
 
-SCHEMA = "0001"
+SCHEMA = "0002"
 """The newest revision in `migrations/versions`: what this code reads and writes."""
 VERSION_TABLE = "planner_schema"
 """Holds the revision of the database; a name of our own, since PostgreSQL databases are shared."""
@@ -135,3 +135,59 @@ class PointRow(Base):
     at: Mapped[datetime] = mapped_column(primary_key=True)
     value: Mapped[float | None] = mapped_column(Double)
     step_seconds: Mapped[int]
+
+
+class RunRow(Base):
+    """A run of the daemon's recurring work on a function that ended."""
+
+    __tablename__ = "runs"
+    __table_args__ = (Index(None, "function", "qualifier", "job", "id"), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(primary_key=True, init=False)
+    function: Mapped[str]
+    qualifier: Mapped[str]
+    job: Mapped[str]
+    began_at: Mapped[datetime]
+    ended_at: Mapped[datetime]
+    failed: Mapped[bool]
+    sentence: Mapped[str]
+
+
+class LeaseRow(Base):
+    """Who may act on a function, until when. `epoch` grows each time that another one takes over."""
+
+    __tablename__ = "leases"
+
+    function: Mapped[str] = mapped_column(primary_key=True)
+    qualifier: Mapped[str] = mapped_column(primary_key=True)
+    holder: Mapped[str]
+    epoch: Mapped[int]
+    expires_at: Mapped[datetime]
+
+
+class PauseRow(Base):
+    """Nothing is sent for a function (of every one where both names are empty) until a person resumes it."""
+
+    __tablename__ = "pauses"
+
+    function: Mapped[str] = mapped_column(primary_key=True)
+    qualifier: Mapped[str] = mapped_column(primary_key=True)
+    since: Mapped[datetime]
+    until: Mapped[datetime | None]
+    who: Mapped[str]
+    why: Mapped[str]
+
+
+class ProposalRow(Base):
+    """A plan that waits for a person, or what the person said."""
+
+    __tablename__ = "proposals"
+
+    plan_id: Mapped[int] = mapped_column(ForeignKey("plans.id"), primary_key=True)
+    plan: Mapped[PlanRow] = relationship(init=False, lazy="joined", innerjoin=True)
+    proposed_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    sentence: Mapped[str]
+    approved: Mapped[bool | None] = mapped_column(default=None)
+    decided_at: Mapped[datetime | None] = mapped_column(default=None)
+    decided_by: Mapped[str] = mapped_column(default="")

@@ -88,8 +88,9 @@ def test_two_upgrades_at_once_are_harmless(url: str) -> None:
 def test_a_failed_upgrade_leaves_nothing_behind(url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     broken = tmp_path / "migrations"
     (broken / "versions").mkdir(parents=True)
-    for name in ("env.py", "versions/0001_first_schema.py"):
-        (broken / name).write_text((resource_dir("migrations") / name).read_text())
+    whole = resource_dir("migrations")
+    for script in (whole / "env.py", *(whole / "versions").glob("*.py")):
+        (broken / script.relative_to(whole)).write_text(script.read_text())
     script = broken / "versions/0001_first_schema.py"
     script.write_text(script.read_text().replace("    _history()\n", "    op.execute('no such statement')\n"))
     # There is no other way to ship a broken script.
