@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from urllib.error import HTTPError
+from urllib.parse import parse_qsl
 from urllib.request import ProxyHandler, Request, build_opener
 
 import pytest
@@ -127,7 +128,7 @@ def test_without_credentials_any_signature_passes() -> None:
 class _Signed:
     """A put, signed by the SDK's own code, to be spoilt afterwards."""
 
-    def __init__(self, at: datetime | None = None, **headers: str) -> None:
+    def __init__(self, at: datetime | None = None, query: str = "qualifier=prod", **headers: str) -> None:
         self.body = json.dumps({"defaultTarget": 1}).encode()
         digest = Utils.hex_encode(Utils.hash(self.body, _ALGORITHM))
         self.headers = {
@@ -139,9 +140,9 @@ class _Signed:
             "x-acs-content-sha256": digest,
             **headers,
         }
-        self.query = "qualifier=prod"
+        self.query = query
         request = DaraRequest()
-        request.method, request.pathname, request.query = "PUT", _PATH, {"qualifier": "prod"}
+        request.method, request.pathname, request.query = "PUT", _PATH, dict(parse_qsl(query))
         request.headers = dict(self.headers)
         signed = Utils.get_authorization(request, _ALGORITHM, digest, "LTAI5t", _KEYS["LTAI5t"])
         self.headers["Authorization"] = signed
@@ -164,9 +165,10 @@ class _Signed:
             return error.code, json.loads(error.read())["Code"]
 
 
-def test_what_the_sdks_own_code_signs_passes() -> None:
+def test_what_the_sdks_own_code_signs_passes_whatever_the_order_on_the_way() -> None:
     with _emulated() as server:
         assert _Signed().send(server) == (200, "")
+        assert _Signed(query="qualifier=prod&b=2&a=1").send(server) == (200, "")
 
 
 @pytest.mark.parametrize("name", ["Authorization", "x-acs-date", "x-acs-signature-nonce", "x-acs-content-sha256"])
