@@ -167,7 +167,7 @@ class _DataPlane:
             try:
                 return await self._pass_on(pool, lease, forward, request_id)
             except aiohttp.ClientConnectorError as error:
-                lease.instance.kill("Function instance does not accept connections")
+                await lease.instance.condemn()
                 if not left:
                     raise CAExited(lease.instance.id) from error
             finally:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from enum import StrEnum
 from typing import Any, Self, TypeVar
 
@@ -15,7 +14,7 @@ from planner.emulator.models.document import Json
 from planner.emulator.models.function import FunctionSpec
 
 _T = TypeVar("_T")
-_DOUBT_SECONDS = 1.0
+_EXIT_SECONDS = 1.0
 
 
 class State(StrEnum):
@@ -83,14 +82,22 @@ class Instance:
         return self.state is State.WARM and self.healthy and not self._doubts
 
     async def doubt(self) -> None:
-        """It broke a connection off: give it no request until it is clear whether it has died."""
+        """It broke a connection off: give it no request until it is clear whether it still listens."""
         self._doubts += 1
         try:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_DOUBT_SECONDS):
-                    await self._over.wait()
+            if not await self._calls.listens():
+                await self.condemn()
         finally:
             self._doubts -= 1
+
+    async def condemn(self) -> None:
+        """It does not listen any more: give it no request, and if it does not exit by itself, kill it."""
+        self._turn(State.ENDING)
+        try:
+            async with asyncio.timeout(_EXIT_SECONDS):
+                await self._over.wait()
+        except TimeoutError:
+            self.kill("Function instance does not accept connections")
 
     def take(self) -> None:
         """Give it a request."""
@@ -119,8 +126,9 @@ class Instance:
 
     def kill(self, reason: str) -> None:
         """End it at once for a reason."""
-        self.failure = self.failure or reason
-        if self._process:
+        if self._process and self.state is not State.ENDED:
+            self.failure = self.failure or reason
+            self._turn(State.ENDING)
             self._process.kill()
 
     async def live(self) -> None:
@@ -162,6 +170,8 @@ class Instance:
             await self._calls.pre_stop()
 
     def _become_warm(self) -> None:
+        if self.failure:
+            raise InstanceFailed(self.failure)
         self._turn(State.ENDING if self._retired.is_set() else State.WARM)
         self.idle_since = self._machine.now()
         self.was_warm = True
@@ -193,8 +203,9 @@ class Instance:
                 self.healthy, streak = not self.healthy, 0
 
     def _turn(self, state: State) -> None:
-        self.state = state
-        self._changed()
+        if self.state is not State.ENDED:
+            self.state = state
+            self._changed()
 
     def to_json(self) -> Json:
         """The admin route's form."""

@@ -53,15 +53,18 @@ class Calls:
             message = f"Function instance health check failed on port {self.port} in {seconds:g} seconds"
             raise InstanceFailed(message) from error
 
+    async def listens(self) -> bool:
+        """Whether the instance accepts connections."""
+        try:
+            _, writer = await asyncio.open_connection(LOOPBACK, self.port)
+        except OSError:
+            return False
+        writer.close()
+        return True
+
     async def _listening(self) -> None:
-        while True:
-            try:
-                _, writer = await asyncio.open_connection(LOOPBACK, self.port)
-            except OSError:
-                await asyncio.sleep(_POLL_SECONDS)
-            else:
-                writer.close()
-                return
+        while not await self.listens():
+            await asyncio.sleep(_POLL_SECONDS)
 
     async def _healthy(self) -> None:
         if (check := self.spec.health_check) is None:

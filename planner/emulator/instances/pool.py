@@ -83,7 +83,8 @@ class Pool:
         """Start what is missing, unless it is too early or the machine is full; retire what is too much."""
         if self._closed:
             return
-        here = [i for i in self._instances if not i.retired and i.state in (State.STARTING, State.WARM)]
+        # One that has failed is here until it is gone: its successor comes after the wait that it causes.
+        here = [i for i in self._instances if not i.retired]
         provisioned = [i for i in here if not i.on_demand]
         # Those go first that are still starting, then those with the fewest requests.
         provisioned.sort(key=lambda i: (i.state is State.STARTING, -i.in_flight))

@@ -23,7 +23,7 @@ ATE = []
 
 def note(what):
     if diary := os.environ.get("DIARY"):
-        with open(diary, "a") as file:
+        with Path(diary).open("a") as file:
             file.write(f"{what} {os.getpid()}\n")
 
 
@@ -53,8 +53,6 @@ class Handler(BaseHTTPRequestHandler):
         seen["headers"] = {name.lower(): value for name, value in self.headers.items()}
         return self.answer(json.dumps(seen).encode(), headers=[("X-Answer", "a"), ("X-Answer", "b")])
 
-    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = serve
-
     def on_initialize(self, query, body):
         note("initialize" if self.command == "POST" else "wrong method")
         if Path(os.environ.get("BLOCKED", "/nonexistent")).exists():
@@ -72,6 +70,9 @@ class Handler(BaseHTTPRequestHandler):
     def on_health(self, query, body):
         note("health")
         self.answer(b"", 200 if STATE["well"] else 503)
+
+    def on_refused(self, query, body):
+        self.answer(b"", 400)
 
     def on_unwell(self, query, body):
         STATE["well"] = False
@@ -95,6 +96,10 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(b"x" * int(query["size"]))
 
 
+for method in ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"):
+    setattr(Handler, f"do_{method}", Handler.serve)
+
+
 def terminate(number, frame):
     note("sigterm")
     if not os.environ.get("STUBBORN"):
@@ -104,10 +109,11 @@ def terminate(number, frame):
 def main():
     signal.signal(signal.SIGTERM, terminate)
     note("start")
-    print("the sample speaks", flush=True)
+    sys.stdout.write("the sample speaks\n")
+    sys.stdout.flush()
     if os.environ.get("CHILD"):
         child = subprocess.Popen(["sleep", "3600"])
-        with open(os.environ["CHILD"], "a") as file:
+        with Path(os.environ["CHILD"]).open("a") as file:
             file.write(f"{child.pid}\n")
     while os.environ.get("DEAF"):
         time.sleep(1)

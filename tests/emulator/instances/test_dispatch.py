@@ -1,12 +1,13 @@
 """Requests on their way to instances."""
 
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from alibabacloud_fc20230330 import models
 from alibabacloud_tea_openapi.exceptions import ClientException
 
+from planner.emulator import FactorClock
+from tests.emulator.fc import NOON
 from tests.emulator.instances.site import Site, sample, served, until
 
 
@@ -128,8 +129,8 @@ def test_the_limits_of_the_account_count_both_kinds_of_instances() -> None:
         assert site.ask("/_function/asr").code == "ResourceExhausted"
 
 
-def test_an_on_demand_instance_that_nobody_uses_is_ended() -> None:
-    with served(sample(), on_demand_idle_seconds=0.5) as site:
+def test_an_on_demand_instance_that_nobody_uses_is_ended_after_some_time_of_the_clock() -> None:
+    with served(sample(), clock=FactorClock(NOON, 600), on_demand_idle_seconds=300) as site:
         assert site.send("/").headers["x-emulator-start"] == "cold"
         until(lambda: not site.instances("starting", "warm", "ending"))
         assert site.instances("ended")[0]["failure"] == ""
@@ -185,10 +186,3 @@ def test_bodies_are_bounded_both_ways() -> None:
         for answer in (site.send("/", "POST", b"x" * (2**20 + 1)), site.send(f"/large?size={2**20 + 1}")):
             assert (answer.status, answer.code) == (413, "EntityTooLarge")
         assert len(site.send(f"/large?size={2**20}").body) == 2**20
-
-
-def test_the_idle_time_is_of_the_clock_and_not_of_a_minute() -> None:
-    with served(sample(), on_demand_idle_seconds=timedelta(hours=1).total_seconds()) as site:
-        site.send("/")
-        (instance,) = site.instances()
-        assert (instance["kind"], instance["state"], instance["qualifier"]) == ("on-demand", "warm", "prod")
