@@ -1,0 +1,179 @@
+"""The life of an instance: loading, warming up, ready, draining; and what ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NoReturn
+
+from model_server import frames
+from model_server.batching import Batcher
+from model_server.errors import Draining, NotReady
+from model_server.link import Link
+
+_log = logging.getLogger("model_server")
+
+_WATCH_SECONDS = 0.5
+
+
+class State(StrEnum):
+    """Where the instance is."""
+
+    LOADING = "loading"
+    LOADED = "loaded, not warmed up"
+    WARMING = "warming up"
+    READY = "ready"
+    DRAINING = "draining"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What the model said about itself when it was loaded."""
+
+    seconds: float
+    device: str
+    labels: tuple[str, ...]
+    shapes: tuple[tuple[int, int], ...]
+    max_batch: int
+
+
+class Lifecycle:
+    """The state, and who waits for which. `stop(code)` asks the server to end with that exit code."""
+
+    def __init__(self, link: Link, make_batcher: Callable[[About], Batcher], stop: Callable[[int], None]) -> None:
+        self._link = link
+        self._make_batcher = make_batcher
+        self._stop = stop
+        self._began = time.monotonic()
+        self._loading: asyncio.Task[About] | None = None
+        self._initializing: asyncio.Task[None] | None = None
+        self._active = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._batcher: Batcher | None = None
+        self.state = State.LOADING
+        self.failure = ""
+        """Why the state is FAILED."""
+        self.about: About | None = None
+        self.ready_seconds: float | None = None
+        """From the start to ready."""
+
+    @property
+    def active(self) -> int:
+        """Invocations in flight."""
+        return self._active
+
+    @property
+    def waiting(self) -> int:
+        """Texts in the queue."""
+        return self._batcher.waiting if self._batcher else 0
+
+    async def run(self, *, warm_up: bool, stall_seconds: float) -> None:
+        """Load; where nobody will call `initialize`, warm up too, and end the server when that fails; then watch."""
+        try:
+            await (self.initialize() if warm_up else self._loaded())
+        except NotReady:
+            if warm_up:
+                self._stop(1)
+                return
+        await self._watch(stall_seconds)
+
+    async def initialize(self) -> None:
+        """Wait for the model and warm it up, once, however often and by how many it is called.
+
+        Raises `NotReady` where the model did not load, or an inference did not come out right.
+        """
+        if self._initializing is None:
+            self._initializing = asyncio.create_task(self._initialize())
+        await asyncio.shield(self._initializing)
+
+    async def _loaded(self) -> About:
+        if self._loading is None:
+            self._loading = asyncio.create_task(self._load())
+        return await asyncio.shield(self._loading)
+
+    async def _load(self) -> About:
+        kind, payload = await self._link.loaded
+        if kind != frames.LOADED:
+            self._fail(payload.decode())
+        values = json.loads(payload)
+        about = About(**values | {"labels": tuple(values["labels"]), "shapes": tuple(map(tuple, values["shapes"]))})
+        self.about = about
+        self._move(State.LOADED, "loaded in %.2f s on %s", about.seconds, about.device)
+        return about
+
+    async def _initialize(self) -> None:
+        about = await self._loaded()
+        self._move(State.WARMING, "warming up %d shapes", len(about.shapes))
+        kind, payload = await self._link.call(frames.WARM)
+        if kind != frames.WARMED:
+            self._fail(payload.decode())
+        self._batcher = self._make_batcher(about)
+        gc.collect()
+        gc.freeze()  # what is alive now stays alive: no full collection walks it in a request
+        self.ready_seconds = time.monotonic() - self._began
+        seconds = json.loads(payload)["seconds"]
+        self._move(State.READY, "ready after %.2f s, of which warming up took %.2f s", self.ready_seconds, seconds)
+
+    async def _watch(self, stall_seconds: float) -> None:
+        """End the server when its model's process ends or does not answer any more.
+
+        It is not started again: the platform replaces an instance that ends, with a new life cycle and, when
+        the fault is the card's, on another card.
+        """
+        while not self._link.lost.done():
+            await asyncio.wait([self._link.lost], timeout=_WATCH_SECONDS)
+            if self._batcher and self._batcher.oldest_batch_seconds() > stall_seconds:
+                _log.critical("the model has not answered for %g s", stall_seconds, extra={"action": "stall"})
+                break
+        else:
+            _log.critical("the process with the model has ended", extra={"action": "worker_lost"})
+        self.state, self.failure = State.FAILED, "the process with the model has ended or is stuck"
+        self._stop(1)
+
+    @contextmanager
+    def invocation(self) -> Iterator[Batcher]:
+        """Take part in the work, or be refused with `Draining` or `NotReady`."""
+        if self.state is State.DRAINING:
+            message = "the instance is draining: it takes no new work"
+            raise Draining(message)
+        if self.state is not State.READY or self._batcher is None:
+            message = f"the model is {self.state}{': ' if self.failure else ''}{self.failure}"
+            raise NotReady(message)
+        self._active += 1
+        self._idle.clear()
+        try:
+            yield self._batcher
+        finally:
+            self._active -= 1
+            if not self._active:
+                self._idle.set()
+
+    async def drain(self, grace_seconds: float) -> int:
+        """Refuse new work and wait for what is in flight: how many are still in flight at the end of the grace."""
+        if self.state is not State.FAILED:
+            self._move(State.DRAINING, "draining, %d in flight", self._active)
+        try:
+            async with asyncio.timeout(grace_seconds):
+                await self._idle.wait()
+        except TimeoutError:
+            _log.warning("%d still in flight after %g s", self._active, grace_seconds, extra={"action": "drain"})
+        return self._active
+
+    def _move(self, state: State, sentence: str, *values: object) -> None:
+        if self.state is not State.DRAINING:  # that is the end, whatever still comes
+            self.state = state
+        _log.info(sentence, *values, extra={"action": "state", "state": state.value})
+
+    def _fail(self, reason: str) -> NoReturn:
+        self.state, self.failure = State.FAILED, reason
+        _log.critical("%s", reason, extra={"action": "state", "state": State.FAILED.value})
+        raise NotReady(reason)
