@@ -191,6 +191,8 @@ _HOURS = st.sampled_from(["*", "0", "1-3", "*/6", "23"])
 _DAYS = st.sampled_from(["* * *", "? * MON-FRI", "29 2 ?", "1,30 * SUN", "30 2 ?"])
 _SECONDS = st.one_of(st.integers(-3 * 86_400, 3 * 86_400), st.integers(-72, 72).map(lambda hours: hours * 3600))
 
+_NEAR = st.one_of(st.sampled_from([-60, -1, 0, 1, 60]), st.integers(-7200, 7200), st.just(40 * 86_400))
+
 
 @st.composite
 def _entries(draw: DrawFn, zone: str) -> ScheduledAction:
@@ -220,13 +222,15 @@ def _switches() -> st.SearchStrategy[Settings]:
 def test_what_is_remembered_of_a_document_is_what_would_be_computed_anew(
     zone: str, switches: Settings, data: st.DataObject
 ) -> None:
-    document = Document(scheduled_actions=tuple(data.draw(st.lists(_entries(zone), min_size=1, max_size=5))))
+    document = Document(scheduled_actions=tuple(data.draw(st.lists(_entries(zone), min_size=1, max_size=4))))
     remembering = read_document(document, switches)
-    at = put_at = _CHANGES[zone] + timedelta(seconds=data.draw(_SECONDS))
-    # Mostly on by a minute or to the next day, now and then far ahead, and back.
-    steps = st.one_of(st.sampled_from([1, 60, 60, 3600, 86_400, 40 * 86_400]), _SECONDS)
-    for step in data.draw(st.lists(steps, min_size=5, max_size=25)):
-        at += timedelta(seconds=step)
+    put_at = _CHANGES[zone] + timedelta(seconds=data.draw(_SECONDS))
+    windows = [schedule.window for schedule in remembering.schedules]
+    bounds = [bound for window in windows for bound in (window.start, window.end) if bound is not None]
+    around = st.builds(lambda at, by: at + timedelta(seconds=by), st.sampled_from([put_at, *bounds]), _NEAR)
+    moments = data.draw(st.lists(around, min_size=5, max_size=25))
+    # Time goes on, by a second, an hour or a month; but nobody has promised that it never goes back.
+    for at in sorted(moments) + moments:
         moment = Moment(at=at, put_at=put_at, warm=0, current=0, utilisations={}, steps=True)
         anew = scheduled(read_document(document, switches).schedules, moment, switches)
         assert remembering.scheduled(moment, switches) == anew
