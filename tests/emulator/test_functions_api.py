@@ -498,3 +498,22 @@ def test_an_update_of_a_function_that_is_a_process_reaches_its_environment(tmp_p
     assert changed is not None
     assert (changed.variables, changed.environment) == ({"A": "9"}, {"B": "2", "D": "2"})
     assert (changed.command, changed.cwd, changed.timeout_seconds) == (("serve", "{port}"), "/", 7.0)
+
+
+def test_an_update_that_a_process_cannot_follow_is_refused() -> None:
+    with emulated(sample(), clock=RealClock()) as fc:
+        hook = {"instanceLifecycleConfig": {"initializer": {"command": ["prepare"], "timeout": 30}}}
+        status, code, text = _refusal(_update, fc, "asr", hook)
+        assert (status, code) == (400, "InvalidArgument")
+        assert text == "a hook that is a command is not covered; give a handler, which is called by HTTP"
+
+
+def test_an_alias_that_comes_back_is_not_asked_for_what_the_former_one_was() -> None:
+    with emulated() as fc:
+        fc.emulator.offer("asr", Load.constant(40), qualifier="canary")
+        fc.wait(minutes=2)
+        assert fc.client.delete_alias("asr", "canary").status_code == 204
+        _alias(fc, "canary")
+        fc.put({"targetTrackingPolicies": [policy(minCapacity=1)]}, "canary")
+        fc.wait(minutes=10)
+        assert fc.get("canary")["target"] == 1

@@ -94,7 +94,7 @@ def client_routes() -> frozenset[RouteRow]:
     source = Path(spec.submodule_search_locations[0], "client.py").read_text(encoding="utf-8")
     found = frozenset(_routes(ast.parse(source)))
     if not found:
-        message = f"no route was found in the client of {_sdk()} {version(_sdk())}"
+        message = f"no route was found in the client of {_sdk()}"
         raise RuntimeError(message)
     return found
 
