@@ -56,6 +56,7 @@ def emulator(
 ) -> None:
     """Serve a local Function Compute that the official SDK talks to; its schedules and trackers really fire."""
     from planner.emulator import serve  # noqa: PLC0415  # `planner --help` stays fast
+    from planner.emulator.clock import ClockNotReal  # noqa: PLC0415  # as above
 
     clock, world, ordered = _clock(factor, instant("--start", start)), read_world(functions), _read_faults(faults)
     names = ", ".join(spec.name for spec in world.functions)
@@ -64,6 +65,8 @@ def emulator(
         serve(world, clock=clock, database=state, port=port, faults=ordered)
     except OSError as error:
         raise port_busy(port, error) from error
+    except ClockNotReal as error:
+        raise InputError(str(error), remedy="Give --factor 1, or another factor above 0.") from error
     except ValueError as error:
         raise InputError(f"{state} doesn't fit: {error}", remedy="Name another --state file, or a new one.") from error
 

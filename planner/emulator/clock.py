@@ -21,6 +21,10 @@ class ClockNotMovable(Exception):
     """Only a manual clock can be moved by hand."""
 
 
+class ClockNotReal(ValueError):
+    """A clock moved by hand cannot drive instances that are processes: they live in real time."""
+
+
 class RealClock:
     """The machine's clock, and what it has jumped ahead of it."""
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import RLock
 
-from planner.emulator.clock import Clock, ClockNotMovable, FactorClock, ManualClock, RealClock, aware
+from planner.emulator.clock import Clock, ClockNotMovable, ClockNotReal, FactorClock, ManualClock, RealClock, aware
 from planner.emulator.faultbook import FaultBook
 from planner.emulator.models.account import Account
 from planner.emulator.models.bill import bill
@@ -163,7 +163,7 @@ class Emulator:
                 f"function '{function.name}' has a process, which lives in real time: a clock that is moved by hand "
                 "cannot drive it; use a real clock or one with a factor"
             )
-            raise ValueError(message)
+            raise ClockNotReal(message)
 
     def has_processes(self) -> bool:
         """Whether instances of some function are processes; lets no time pass."""
