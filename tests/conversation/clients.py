@@ -85,10 +85,12 @@ async def _converse(endpoint: str, steps: Sequence[Json], call: _Call) -> list[J
 
 
 def _typed(step: Json, token: str | None) -> tuple[str, list[object]]:
+    method = re.sub(r"(?<!^)(?=[A-Z])", "_", step["call"]).lower()
+    if "request" not in step:
+        return method, step["path"]
     request = step["request"]
     if request.get("nextToken") == NEXT_TOKEN:
         request = {**request, "nextToken": token}
-    method = re.sub(r"(?<!^)(?=[A-Z])", "_", step["call"]).lower()
     return method, [*step["path"], getattr(models, f"{step['call']}Request")().from_map(request)]
 
 

@@ -34,6 +34,7 @@ async function admin(method, path, body) {
 
 function typed({ call, path, request }) {
   const method = call[0].toLowerCase() + call.slice(1);
+  if (request === undefined) return client[method](...path);
   return client[method](...path, dara.cast(request, new sdk[`${call}Request`]({})));
 }
 
