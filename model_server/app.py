@@ -62,7 +62,7 @@ _JSON = b"application/json"
 _IDS = (b"x-fc-request-id", b"x-request-id")
 _DISCARDED_BYTES = 64 * 1024 * 1024
 _DISCARDED_SECONDS = 2.0
-_MEMORY_SECONDS = 1.0
+_MEMORY_SECONDS = 0.2
 
 _log = logging.getLogger("model_server.http")
 
@@ -256,8 +256,6 @@ class Application:
 
     async def _show_metrics(self, _: Call) -> Answer:
         life = self._lifecycle
-        if life.state is State.READY:
-            await self._renew_memory()
         gauges = {
             "model_server_ready": ("1 when invocations are taken.", float(life.state is State.READY)),
             "model_server_in_flight": ("Invocations in flight.", life.active),
@@ -266,6 +264,8 @@ class Application:
             "model_server_load_seconds": ("Time to load the model.", life.about.seconds if life.about else 0),
             "model_server_ready_seconds": ("Time from the start to ready.", life.ready_seconds or 0),
         }
+        if life.state is State.READY and life.about and life.about.device.startswith("cuda"):
+            await self._renew_memory()
         return Answer(200, self._metrics.show(gauges, self._memory).encode(), CONTENT_TYPE.encode())
 
     async def _renew_memory(self) -> None:

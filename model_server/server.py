@@ -35,22 +35,24 @@ class _Protocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.app_state = {**self.app_state, GONE: transport.is_closing}
-        self._head_bytes: int | None = 0
+        self._head: list[int] | None = None
+        """The bytes of the head that is open, its first read left out, as that may hold the end of a body."""
 
     def data_received(self, data: bytes) -> None:
+        head = self._head
         super().data_received(data)
-        if self._head_bytes is not None:
-            self._head_bytes += len(data)
-            if self._head_bytes > _HEAD_BYTES and not self.transport.is_closing():
+        if head is not None and head is self._head:
+            head[0] += len(data)
+            if head[0] > _HEAD_BYTES and not self.transport.is_closing():
                 self.send_400_response(f"The request's head is larger than {_HEAD_BYTES} bytes.")
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._head = [0]
 
     def on_headers_complete(self) -> None:
         super().on_headers_complete()
-        self._head_bytes = None
-
-    def on_message_complete(self) -> None:
-        super().on_message_complete()
-        self._head_bytes = 0
+        self._head = None
 
 
 class _Server(uvicorn.Server):

@@ -1,0 +1,216 @@
+"""The life of a server: loading, warming up, overload, deadlines, draining, and its end."""
+
+from __future__ import annotations
+
+import os
+import signal
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from model_server.settings import Settings
+from tests.model_server.serving import WITHIN_SECONDS, answer, serving, until
+
+
+def ended(server) -> int:
+    return server.process.wait(WITHIN_SECONDS)
+
+
+def alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_the_port_answers_while_the_model_loads(tmp_path):
+    with serving(tmp_path, load_seconds=60) as server:
+        assert server.call("GET", "/health").status == 200
+        got = server.call("GET", "/ready")
+        assert (got.status, got.json["state"]) == (503, "loading")
+        got = server.invoke("one")
+        assert got.status == 503
+        assert got.headers["retry-after"] == "1"
+        server.process.send_signal(signal.SIGTERM)
+        assert ended(server) == 0
+
+
+def test_initialize_waits_warms_up_once_and_logs_the_request_id(tmp_path):
+    with serving(tmp_path, load_seconds=0.5) as server:
+        with ThreadPoolExecutor(4) as pool:
+            calls = [pool.submit(server.call, "POST", "/initialize", x_fc_request_id=f"id-{i}") for i in range(4)]
+            assert {call.result().status for call in calls} == {200}
+        assert server.call("POST", "/initialize").status == 200
+        assert server.journal.count("warm up") == 1
+        assert server.call("GET", "/ready").status == 200
+        logged = {line.get("x-fc-request-id") for line in server.logs if line.get("action") == "initialize"}
+        assert {f"id-{i}" for i in range(4)} <= logged
+
+
+def test_nothing_is_warm_before_initialize(tmp_path):
+    with serving(tmp_path) as server:
+        until(lambda: server.call("GET", "/").json["device"] is not None, "the model is loaded")
+        assert server.call("GET", "/ready").status == 503
+        assert server.journal == []
+
+
+def test_without_an_initializer_it_warms_up_by_itself(tmp_path):
+    with serving(tmp_path, "--warm-up", "start") as server:
+        until(lambda: server.call("GET", "/ready").status == 200, "it is ready")
+        assert server.invoke("one").status == 200
+
+
+@pytest.mark.parametrize(
+    ("flags", "model", "word"),
+    [(("--weights", "missing"), "StandIn", "missing"), ((), "Wrong", "wrong"), ((), "Absent", "Absent")],
+    ids=["no weights", "wrong answers", "no such model"],
+)
+def test_initialize_is_500_where_no_inference_comes_out_right(tmp_path, flags, model, word):
+    with serving(tmp_path, *flags, model=model) as server:
+        for _ in range(2):
+            got = server.call("POST", "/initialize")
+            assert got.status == 500
+            assert word in got.json["error"]
+        assert server.call("GET", "/ready").status == 503
+        assert server.call("GET", "/health").status == 503
+        assert server.invoke("one").status == 503
+
+
+def test_without_an_initializer_a_model_that_fails_ends_the_server(tmp_path):
+    with serving(tmp_path, "--warm-up", "start", model="Wrong") as server:
+        assert ended(server) == 1
+        assert any(line["level"] == "critical" for line in server.logs)
+
+
+def test_overload_is_429_with_retry_after(tmp_path):
+    with serving(tmp_path, "--max-waiting-texts", "4", "--max-texts", "4") as server:
+        server.ready()
+        held = [server.send("slow 0.5") for _ in range(4)]
+        until(lambda: server.metric("model_server_admitted_texts") == 4, "the room is taken")
+        got = server.invoke("one")
+        assert got.status == 429
+        assert int(got.headers["retry-after"]) >= 1
+        assert {answer(connection).status for connection in held} == {200}
+        assert server.invoke("one").status == 200
+
+
+def test_a_passed_deadline_is_504_and_what_waited_is_not_computed(tmp_path):
+    with serving(tmp_path, "--timeout-seconds", "0.5", "--batches-in-flight", "1") as server:
+        server.ready()
+        slow = server.send("slow 1.5")
+        until(lambda: any("slow 1.5" in line for line in server.journal), "it is computed")
+        late = server.send("too late")
+        assert [answer(connection).status for connection in (slow, late)] == [504, 504]
+        until(lambda: server.invoke("one").status == 200, "the model is free again")
+        assert not any("too late" in line for line in server.journal)
+
+
+def test_a_body_that_does_not_come_is_408(tmp_path):
+    with serving(tmp_path, "--timeout-seconds", "0.3") as server:
+        server.ready()
+        connection = server.connect()
+        connection.sendall(b"POST /invoke HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\none")
+        assert answer(connection).status == 408
+
+
+def test_sigterm_loses_none_of_16_in_flight_and_leaves_no_child(tmp_path):
+    with serving(tmp_path) as server:
+        server.ready()
+        worker = server.worker
+        connections = [server.send(f"slow 0.05 {number}") for number in range(16)]
+        until(lambda: server.metric("model_server_in_flight") == 16, "all are in flight")
+        server.process.send_signal(signal.SIGTERM)
+        for number, connection in enumerate(connections):
+            got = answer(connection)
+            assert (got.status, got.json[0]["text"]) == (200, f"slow 0.05 {number}")
+        assert ended(server) == 0
+        assert not alive(worker)
+
+
+def test_pre_stop_finishes_what_is_in_flight_and_refuses_new_work(tmp_path):
+    with serving(tmp_path) as server:
+        server.ready()
+        slow = server.send("slow 0.5")
+        until(lambda: server.metric("model_server_in_flight") == 1, "it is in flight")
+        with ThreadPoolExecutor(1) as pool:
+            stopping = pool.submit(server.call, "GET", "/pre-stop")
+            until(lambda: server.call("GET", "/ready").status == 503, "it drains")
+            refused = server.invoke("one")
+            assert refused.status == 503
+            assert refused.headers["connection"] == "close"
+            assert answer(slow).status == 200
+            assert stopping.result().status == 200
+        assert server.call("GET", "/health").status == 200
+        server.process.send_signal(signal.SIGTERM)
+        assert ended(server) == 0
+
+
+def test_pre_stop_and_sigterm_give_up_after_the_grace(tmp_path):
+    with serving(tmp_path, "--grace-seconds", "1") as server:
+        server.ready()
+        server.send("slow 60")
+        until(lambda: server.metric("model_server_in_flight") == 1, "it is in flight")
+        got = server.call("GET", "/pre-stop")
+        assert (got.status, got.json["in_flight"]) == (503, 1)
+        worker = server.worker
+        server.process.send_signal(signal.SIGTERM)
+        assert ended(server) == 0
+        assert not alive(worker)
+
+
+def test_losing_the_model_fails_what_is_in_flight_and_ends_with_1(tmp_path):
+    with serving(tmp_path) as server:
+        server.ready()
+        connections = [server.send("slow 30"), server.send("waits")]
+        until(lambda: server.metric("model_server_in_flight") == 2, "they are in flight")
+        os.kill(server.worker, signal.SIGKILL)
+        assert [answer(connection).status for connection in connections] == [503, 503]
+        assert ended(server) == 1
+        assert any(line.get("action") == "worker_lost" for line in server.logs)
+
+
+def test_losing_the_model_while_it_loads_fails_initialize(tmp_path):
+    with serving(tmp_path, load_seconds=60) as server:
+        with ThreadPoolExecutor(1) as pool:
+            starting = pool.submit(server.call, "POST", "/initialize")
+            until(lambda: any(line.get("action") == "initialize" for line in server.logs), "it waits")
+            os.kill(server.worker, signal.SIGKILL)
+            assert starting.result().status == 500
+        assert ended(server) == 1
+
+
+def test_a_stuck_model_ends_the_server(tmp_path):
+    with serving(tmp_path, "--stall-seconds", "0.5", "--timeout-seconds", "1", "--grace-seconds", "2") as server:
+        server.ready()
+        worker = server.worker
+        os.kill(worker, signal.SIGSTOP)
+        assert answer(server.send("one")).status == 504
+        assert ended(server) == 1
+        assert not alive(worker)
+        assert any(line.get("action") == "stall" for line in server.logs)
+
+
+def test_the_model_ends_with_a_server_that_is_killed(tmp_path):
+    with serving(tmp_path) as server:
+        server.ready()
+        worker = server.worker
+        server.process.kill()
+        server.process.wait()
+        until(lambda: not alive(worker), "the model's process has ended")
+
+
+def test_an_idle_connection_is_closed_after_its_time(tmp_path):
+    with serving(tmp_path, "--keep-alive-seconds", "1") as server:
+        connection = server.connect()
+        connection.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert answer(connection).status == 200
+        assert connection.recv(1) == b""
+    assert Settings().keep_alive_seconds == 900
+
+
+def test_a_taken_port_ends_with_1(tmp_path):
+    with serving(tmp_path) as server:
+        (tmp_path / "second").mkdir()
+        with serving(tmp_path / "second", "--port", str(server.port)) as second:
+            assert ended(second) == 1
