@@ -67,6 +67,7 @@ bench: $(VENV)/.dev ## run the benchmarks; each prints ratios against a baseline
 	$(BIN)/python benchmarks/history_load.py
 	$(BIN)/python benchmarks/plan_speed.py
 	$(BIN)/python benchmarks/replay.py
+	$(BIN)/python benchmarks/emulator.py
 	$(BIN)/python benchmarks/forecasters.py planner/data/sample
 	$(BIN)/python benchmarks/scoreboard.py
 

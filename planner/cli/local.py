@@ -22,6 +22,8 @@ Read = TypeVar("Read")
 
 EMULATOR_PORT = 9600
 """In config/local.yaml too."""
+_NAMED = 5
+"""Functions that the first line names."""
 
 Port = Annotated[int, typer.Option(metavar="PORT", min=1, max=65535, help="Loopback port.")]
 Functions = Annotated[
@@ -59,7 +61,8 @@ def emulator(
     from planner.emulator.clock import ClockNotReal  # noqa: PLC0415  # as above
 
     clock, world, ordered = _clock(factor, instant("--start", start)), read_world(functions), _read_faults(faults)
-    names = ", ".join(spec.name for spec in world.functions)
+    names = ", ".join(spec.name for spec in world.functions[:_NAMED])
+    names += f" and {more} more" if (more := len(world.functions) - _NAMED) > 0 else ""
     say(f"Function Compute on http://127.0.0.1:{port} with {names}; state: {state or 'in memory'}. Ctrl-C ends it.")
     try:
         serve(world, clock=clock, database=state, port=port, faults=ordered)
