@@ -10,7 +10,7 @@ from rich.rule import Rule
 from planner.base import FunctionRef
 from planner.cli import applying, inspecting, planning
 from planner.cli.local import EMULATOR_PORT, port_busy
-from planner.cli.output import err, say
+from planner.cli.output import err, say, show
 from planner.cli.room import Room
 from planner.emulator import World, running
 from planner.errors import InputError
@@ -30,6 +30,7 @@ def run(folder: Path, *, port: int, world: World) -> None:
         except OSError as error:
             raise port_busy(port, error) from error
         _steps(config, folder / "export")
+    _coming_day(config, world)
     _where(folder, port)
 
 
@@ -59,6 +60,24 @@ def _steps(config: Path, export: Path) -> None:
     applying.apply(str(newest.id), config, yes=True)
     _headline("4. Status")
     inspecting.status(config)
+
+
+def _coming_day(config: Path, world: World) -> None:
+    from planner.cli.comingday import live_through  # noqa: PLC0415  # the rest of the demo needs none of it
+
+    _headline("5. The coming day, which the plan has not seen, on a local Function Compute")
+    room = Room.open(config, None)
+    plan = room.store.plan(room.store.plans(room.settings.ref, limit=1)[0].id)
+    show(
+        live_through(
+            world,
+            room.settings.ref,
+            room.history(None, plan.created_at),
+            {"as planned": plan.wanted, f"static peak of {BY_HAND.default_target}": BY_HAND},
+            start=plan.created_at,
+            before=BY_HAND,
+        )
+    )
 
 
 def _headline(text: str) -> None:

@@ -72,7 +72,7 @@ def backtest_view(report: Report) -> RenderableType:
     from planner.backtest import OURS  # noqa: PLC0415  # brings the whole pipeline, which `planner diff` needs not
     from planner.exports import backtest_words  # noqa: PLC0415  # as above
 
-    table = _table("policy", *(f"{head}:" for head in backtest_words.heads(report)[1:]))
+    table = light_table("policy", *(f"{head}:" for head in backtest_words.heads(report)[1:]))
     for row in backtest_words.rows(report):
         table.add_row(*row, style="bold" if row[0] == OURS else "dim" if row[0] == backtest_words.REFERENCE else "")
     remarks = [*backtest_words.savings(report), *report.remarks]
@@ -92,7 +92,7 @@ def explanation_view(found: Explanation) -> RenderableType:
     """Why so many instances: what adds up to them, and what else acts at that minute."""
     when = f"{words.clock(found.minute, found.time_zone)} ({found.time_zone})"
     title = Text(f"{found.function} at {when}: {words.count(found.instances, 'instance')}", style="bold")
-    table = _table("", "instances:", "why")
+    table = light_table("", "instances:", "why")
     for number, line in enumerate(found.parts):
         changed = f"{line.instances:+d}" if number else str(line.instances)
         table.add_row(line.kind.value, changed, Text(line.why))
@@ -121,7 +121,7 @@ def _breaches(plan: Plan) -> RenderableType:
 
 
 def _cost(plan: Plan, estimate: Estimate) -> Table:
-    table = _table("document", "instance-hours:", "cost:", "cold:", "this plan:")
+    table = light_table("document", "instance-hours:", "cost:", "cold:", "this plan:")
     for name, cost, against in words.cost_rows(plan):
         price = words.money(cost.money, estimate.currency)
         table.add_row(name, words.hours(cost.instance_hours), price, words.percent(cost.cold_share), against)
@@ -143,7 +143,7 @@ def _day(plan: Plan) -> tuple[Text, Text]:
 def _steps(plan: Plan) -> Table:
     """A line a step; of a reason only what stands before its colon, the whole of it is in plan.md."""
     peak = _peak(plan)
-    table = _table("from", "instances:", "change:", "", "why")
+    table = light_table("from", "instances:", "change:", "", "why")
     for span in words.spans(plan.schedule):
         bar = Text("█" * round(BAR_CELLS * span.instances / peak) if peak else "", style="cyan")
         when = words.clock(span.start, plan.time_zone)
@@ -179,7 +179,7 @@ def _in_short(value: str) -> str:
     return f"{match['target']} {word} {datetime.fromisoformat(text):%d %b %H:%M}Z"
 
 
-def _table(*heads: str) -> Table:
+def light_table(*heads: str) -> Table:
     """A light table; a head that ends in a colon aligns its column to the right."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1), header_style="dim")
     for head in heads:

@@ -15,6 +15,8 @@ from planner.history import History
 
 SAMPLE_NAME = "text-moderation.csv"
 WEEK = timedelta(weeks=1)
+AHEAD = timedelta(days=1)
+"""What lies after the present is no history, but the demo shows what a plan made of it."""
 
 
 @contextmanager
@@ -25,8 +27,8 @@ def sample_path() -> Iterator[Path]:
 
 
 def moved_to(now: datetime, history: History) -> History:
-    """The history moved by whole weeks until it reaches `now`, so that days and hours stay what they were."""
-    weeks = -((history.end - now) // WEEK)
+    """The history moved by whole weeks until it goes a day past `now`, so that days and hours stay what they were."""
+    weeks = -((history.end - now - AHEAD) // WEEK)
     if weeks <= 0:
         return history
     series = history.series.copy()

@@ -46,6 +46,7 @@ def test_the_demo_runs_twice(tmp_path: Path) -> None:
         assert demo.returncode == 0, demo.stderr
         assert " SAFE   text-moderation:LATEST" in demo.stdout
         assert "; as applied" in demo.stdout
+        assert "static peak of 26" in demo.stdout
         assert "FC holds the wanted document" in demo.stderr
         assert "picture    here/export/plan.png" in demo.stderr
         assert {path.name for path in (tmp_path / "here" / "export").iterdir()} == set(FILES)
