@@ -1,6 +1,7 @@
 """The stored document of a function and qualifier, as FC keeps and echoes it."""
 
 from dataclasses import dataclass, field, fields
+from functools import cache
 from typing import Any, ClassVar, Self
 
 Json = dict[str, Any]
@@ -13,6 +14,12 @@ def _wire(name: str) -> str:
     return head + "".join(part.upper() if part in ("cpu", "gpu") else part.title() for part in rest)
 
 
+@cache
+def _names(cls: type) -> tuple[tuple[str, str], ...]:
+    """The fields of a class, each with its name on the wire; every read and every save asks for them."""
+    return tuple((f.name, _wire(f.name)) for f in fields(cls))
+
+
 class _Flat:
     """A dataclass whose fields are the wire's in snake case; None is left out."""
 
@@ -20,14 +27,13 @@ class _Flat:
 
     def to_wire(self) -> Json:
         """The wire form."""
-        values = {_wire(f.name): getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
-        return {name: value for name, value in values.items() if value is not None}
+        values = ((wire, getattr(self, name)) for name, wire in _names(type(self)))  # type: ignore[arg-type]
+        return {wire: value for wire, value in values if value is not None}
 
     @classmethod
     def from_wire(cls, values: Json) -> Self:
         """The object of a wire form that has been checked; keys that it lacks are ignored."""
-        named = {f.name: values.get(_wire(f.name)) for f in fields(cls)}  # type: ignore[arg-type]
-        return cls(**named)
+        return cls(**{name: values.get(wire) for name, wire in _names(cls)})  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
