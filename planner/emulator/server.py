@@ -23,7 +23,7 @@ from planner.emulator.world import World
 LOOPBACK = "127.0.0.1"
 _STARTED_WITHIN_SECONDS = 10
 _FINISH_WITHIN_SECONDS = 10
-"""How long requests may take to finish once the server was told to stop."""
+"""How long instances may go on with requests once the server was told to stop."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,9 +60,11 @@ class _Server(uvicorn.Server):
         self.answering.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        end = asyncio.get_running_loop().call_later(_FINISH_WITHIN_SECONDS, self._host.kill)
         try:
             await super().shutdown(sockets)
         finally:
+            end.cancel()
             await self._host.stop()
 
 
@@ -140,7 +142,6 @@ def _server(emulator: Emulator) -> _Server:
             date_header=False,
             server_header=False,
             proxy_headers=False,
-            timeout_graceful_shutdown=_FINISH_WITHIN_SECONDS,
         ),
         host,
     )

@@ -33,6 +33,20 @@ _TRIES = 3
 _Endpoint = Callable[[Request], Awaitable[Response]]
 
 
+class _BrokenOff(aiohttp.ClientError):
+    """The connection ended before the answer."""
+
+
+async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Keep aiohttp from sending a request again that the instance may have seen: it does so for GET and others."""
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise _BrokenOff from error
+
+
 def data_routes(host: Host) -> list[Route]:
     """The data plane, and the admin routes for people who look at instances.
 
@@ -187,6 +201,7 @@ class _DataPlane:
                 skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=seconds),
+                middlewares=(_once,),
             ) as answer:
                 return self._answer(answer, await self._read(answer), lease, request_id)
         except TimeoutError as error:

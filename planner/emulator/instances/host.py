@@ -11,7 +11,7 @@ import aiohttp
 from planner.emulator.clock import ManualClock
 from planner.emulator.instances.fleet import ProcessFleet, ProcessMeter
 from planner.emulator.instances.machine import Machine
-from planner.emulator.instances.pool import Pool
+from planner.emulator.instances.pool import STOPPING, Pool
 from planner.emulator.instances.process import memory_of_sessions
 from planner.emulator.models.account import Account
 from planner.emulator.models.config import Key
@@ -75,6 +75,13 @@ class Host:
             if isinstance(outcome, Exception):
                 raise outcome
 
+    def kill(self) -> None:
+        """Kill every instance and start no other, so that requests in flight get an answer now."""
+        for pool in self._pools.values():
+            pool.shut()
+        for instance in self.machine.alive:
+            instance.kill(STOPPING)
+
     def pool(self, key: Key) -> Pool:
         """The pool of an existing function and qualifier, made if it is the first time."""
         if key not in self._pools:
@@ -101,12 +108,16 @@ class Host:
         while True:
             if self._pools or self.emulator.has_processes():
                 with self.emulator.account() as account:
-                    for key in [key for key in account.configs if account.function(key[0]).process]:
+                    for key in self._with_process(account):
                         self.pool(key)
                     self._match(account)
             for pool in self._pools.values():
                 pool.reconcile()
             await asyncio.sleep(_LOOK_SECONDS)
+
+    def _with_process(self, account: Account) -> list[Key]:
+        functions = account.functions
+        return [key for key in account.configs if (function := functions.get(key[0])) and function.process]
 
     def _match(self, account: Account) -> None:
         for key, pool in self._pools.items():

@@ -15,6 +15,8 @@ from planner.emulator.instances.usage import Levels, Usage
 from planner.emulator.models.config import Key
 from planner.emulator.models.function import FunctionSpec
 
+STOPPING = "the emulator stops"
+
 _FIRST_BACKOFF_SECONDS = 1.0
 _LONGEST_BACKOFF_SECONDS = 30.0
 
@@ -189,6 +191,8 @@ class Pool:
     def _start_on_demand(self) -> Instance:
         if self.function.image_pull_error:
             raise FunctionNotStarted(self.function.image_pull_error)
+        if self._closed:
+            raise FunctionNotStarted(STOPPING)
         if self._machine.full:
             message = f"the emulator runs at most {self._machine.settings.max_processes} processes (max_processes)"
             raise ResourceExhausted(message)
@@ -201,9 +205,13 @@ class Pool:
         """The request is over."""
         lease.instance.release()
 
+    def shut(self) -> None:
+        """Start no instance any more."""
+        self._closed = True
+
     async def close(self) -> None:
         """End every instance in order, and wait until none is left."""
-        self._closed = True
+        self.shut()
         for instance in self._instances:
             instance.retire()
         await asyncio.gather(*self._tasks, return_exceptions=True)

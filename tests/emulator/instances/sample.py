@@ -86,6 +86,7 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(str(os.getpid()).encode())
 
     def on_crash(self, query, body):
+        note("crash")
         os._exit(3)
 
     def on_eat(self, query, body):

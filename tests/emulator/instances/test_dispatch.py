@@ -159,10 +159,13 @@ def test_scaling_in_loses_no_request(tmp_path: Path) -> None:
         until(lambda: len(site.instances("ended")) == 2)
 
 
-def test_a_request_whose_instance_dies_is_told_so_and_the_next_one_is_served() -> None:
-    with served(sample()) as site:
-        answer = site.send("/crash")
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_request_whose_instance_dies_is_told_so_and_not_sent_to_another(method: str, tmp_path: Path) -> None:
+    diary = tmp_path / "diary"
+    with served(sample({"DIARY": diary})) as site:
+        answer = site.send("/crash", method)
         assert (answer.status, answer.code) == (412, "CAExited")
+        assert diary.read_text().count("crash") == 1
         assert site.send("/").status == 200
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from planner.emulator import RealClock, Settings, World, running
+from planner.emulator import RealClock, Settings, World, running, server
 from tests.emulator.fc import Fc, client
 from tests.emulator.instances.site import Site, alive, children, sample, served, until
 
@@ -200,3 +200,15 @@ def test_after_a_restart_the_processes_are_started_again(tmp_path: Path) -> None
                 site.warm(1)
             until(lambda site=site: site.fc.get()["current"] == 1)
             assert site.send("/").headers["x-emulator-instance"] == "provisioned"
+
+
+def test_a_request_in_flight_is_answered_when_the_server_cannot_wait_for_it_any_longer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Ten seconds are for people; the rest is as in earnest.
+    monkeypatch.setattr(server, "_FINISH_WITHIN_SECONDS", 0.5)
+    with served(sample()) as site:
+        site.warm(1)
+        request = site.later(f"/hold?until={tmp_path / 'never'}")
+        until(lambda: site.instances("warm")[0]["inFlight"] == 1)
+    assert (request.answer().status, request.answer().code) == (412, "CAExited")
