@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from planner.config.calendar import CalendarConfig, EntriesConfig
 from planner.config.calendar_files import read_calendar
+from planner.config.daemon import DaemonConfig
 from planner.config.durations import format_duration, parse_duration
 from planner.config.example import example_text
 from planner.config.load import Config, load_config
@@ -31,6 +32,7 @@ __all__ = [
     "CalendarConfig",
     "CapacityConfig",
     "Config",
+    "DaemonConfig",
     "DatabaseConfig",
     "EntriesConfig",
     "FcConfig",

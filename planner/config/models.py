@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from planner.base import FunctionRef
 from planner.config.calendar import CalendarConfig
+from planner.config.daemon import DaemonConfig
 from planner.config.database import check_url
 from planner.config.fields import Endpoint, Name, Qualifier, Region, Zone
 from planner.config.sections import (
@@ -98,6 +99,7 @@ class FunctionDefaults(Section):
     safety: SafetyConfig = SafetyConfig()
     plan: PlanConfig = PlanConfig()
     price: PriceConfig = PriceConfig()
+    daemon: DaemonConfig = DaemonConfig()
 
 
 class FunctionConfig(FunctionDefaults):

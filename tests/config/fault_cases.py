@@ -11,7 +11,7 @@ CHAIN = (
 DATABASE = "remove it; the database's password comes from environment PLANNER_DATABASE_URL or ~/.pgpass"
 FUNCTION_KEYS = (
     "qualifier, time_zone, history, instance_concurrency, objective, forecast, calendar, capacity, guardrails, "
-    "always_allocate, safety, plan, price"
+    "always_allocate, safety, plan, price, daemon"
 )
 
 SECTIONS = {
