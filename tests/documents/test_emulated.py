@@ -5,29 +5,36 @@ Under every combination of the switches that decide what a document means, and w
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import product
 
 import numpy as np
 import pytest
+from alibabacloud_fc20230330 import models
 
 from planner.base import MINUTE
 from planner.capacity import CapacitySchedule, Need, Step, StepRules
 from planner.compiler import Wanted
 from planner.emulator import FunctionSpec, Load, ManualClock, Running, Settings, World, running
+from planner.exports import scaling_config
 from planner.guard import GuardWindow
 from planner.guardrails import GuardPolicy
+from planner.plan import Plan
 from planner.provision import MetricType, ProvisionConfig, TrackingPolicy
 from planner.recurring import day_patterns
 from tests.builders import FUNCTION
 from tests.contract.support import connected
-from tests.documents.given import Case
+from tests.documents.given import Case, printed
+from tests.documents.test_pipeline import plan
 from tests.documents.test_recurring_form import level
+from tests.emulator.fc import client
 
 HOUR = timedelta(hours=1)
-LAGS = (0, 120)
+LAGS = (0, 60, 120)
 SWITCHES = [
     pytest.param({"evaluation_lag_seconds": lag, "among": among, "past_at": past}, id=f"{lag}s-{among}-{past}")
     for lag, among, past in product(LAGS, ("last", "max"), ("fires", "ignored"))
@@ -73,13 +80,13 @@ def a_function(start: datetime, switches: dict[str, object]) -> tuple[World, Man
     return World(functions=(function,), settings=Settings.from_mapping(switches)), ManualClock(start)
 
 
-def follow(server: Running, hours: int, wanted: Callable[[datetime], int]) -> None:
+def follow(server: Running, hours: int, wanted: Callable[[datetime], int], target: str = "target") -> None:
     """Minute by minute: the target is never below what was printed."""
     for _ in range(hours * 60):
         at = server.emulator.now()
         config = server.emulator.config(FUNCTION.name, FUNCTION.qualifier)
         assert config is not None
-        assert config["target"] >= wanted(at), at
+        assert config[target] >= wanted(at), at
         server.emulator.advance(MINUTE)
 
 
@@ -125,3 +132,39 @@ def _mirrored(schedule: CapacitySchedule) -> tuple[Step, ...]:
     """The same instants, with the instances in reverse."""
     figures = [step.instances for step in reversed(schedule.steps)]
     return tuple(replace(step, instances=figure) for step, figure in zip(schedule.steps, figures, strict=True))
+
+
+@cache
+def a_plan() -> Plan:
+    """What the planner decides from two weeks of history, for the next day and, if nobody renews, after it."""
+    return plan(live=ProvisionConfig(tracking_policies=(FOREIGN,)))
+
+
+def planned(at: datetime) -> int:
+    """The printed step of that plan, then its recurring form."""
+    made = a_plan()
+    return printed(made.schedule if at < made.schedule.end else made.recurring, at)
+
+
+@pytest.mark.parametrize("switches", SWITCHES)
+def test_a_plan_from_a_history_serves_at_least_what_it_prints_put_as_late_as_it_may_be(
+    switches: dict[str, object],
+) -> None:
+    made = a_plan()
+    world, clock = a_function(made.valid_until, switches)
+    with running(world, clock=clock) as server:
+        server.emulator.offer(FUNCTION.name, Load(values=(3, 60, 10, 0), repeat=True), qualifier=FUNCTION.qualifier)
+        connected(server.url).put_provision_config(FUNCTION, made.wanted)
+        follow(server, 27, planned)
+
+
+@pytest.mark.parametrize("switches", SWITCHES)
+def test_its_scaling_config_serves_as_much(switches: dict[str, object]) -> None:
+    """As exported, and put by the official SDK; the two forms of a plan are never below the same steps."""
+    made = a_plan()
+    world, clock = a_function(made.valid_until, switches)
+    body = models.PutScalingConfigInput().from_map(json.loads(scaling_config.render(made)))
+    with running(world, clock=clock) as server:
+        request = models.PutScalingConfigRequest(qualifier=FUNCTION.qualifier, body=body)
+        client(server.endpoint).put_scaling_config(FUNCTION.name, request)
+        follow(server, 6, planned, "targetInstances")
