@@ -1,4 +1,4 @@
-"""Hosts of Function Compute: a region's public endpoint, and whether a host is this machine."""
+"""Hosts of Function Compute and Cloud Monitor: a region's public endpoint, and whether a host is this machine."""
 
 from __future__ import annotations
 
@@ -12,6 +12,11 @@ _OLD_NAMES = frozenset({"me-central-1", "cn-shanghai-finance-1", "cn-heyuan-acdr
 def region_host(region: str) -> str:
     """The public endpoint of a region."""
     return f"{region}.fc.aliyuncs.com" if region in _OLD_NAMES else f"fcv3.{region}.aliyuncs.com"
+
+
+def monitor_host(region: str) -> str:
+    """The public endpoint of Cloud Monitor in a region: the endpoint map of alibabacloud-cms20190101 4.0."""
+    return f"metrics.{region}.aliyuncs.com"
 
 
 def is_loopback(host: str) -> bool:

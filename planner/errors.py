@@ -13,6 +13,8 @@
     │   ├── FCThrottled                   429, or a throttling code: ask again later
     │   ├── FCServerError                 5xx
     │   └── FCRefused                     any other 4xx: asking again won't help
+    ├── SourceError              exit 5   where a history comes from refused or can't be reached
+    │   └── SourceBusy                    asking again later may help
     └── StoreError               exit 1   the database
 
 `EXIT_CODES` is the one table that maps them; the command line reads it and nothing else does.
@@ -107,6 +109,19 @@ class FCRefused(FCError):
     """Function Compute refused the request."""
 
 
+class SourceError(PlannerError):
+    """Where the history comes from refused or can't be reached."""
+
+
+class SourceBusy(SourceError):
+    """Where the history comes from is busy, failed or did not answer."""
+
+    def __init__(self, message: str = "", *, remedy: str = "", retry_after: float | None = None) -> None:
+        super().__init__(message, remedy=remedy)
+        self.retry_after = retry_after
+        """Seconds the server asked us to wait, where it said so."""
+
+
 class StoreError(PlannerError):
     """The database can't be used."""
 
@@ -116,6 +131,7 @@ EXIT_CODES: tuple[tuple[type[PlannerError], int], ...] = (
     (UnsafePlan, 3),
     (StalePlan, 4),
     (FCError, 5),
+    (SourceError, 5),
     (PlannerError, 1),
 )
 """First match wins."""

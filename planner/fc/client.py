@@ -7,13 +7,13 @@ from typing import TypeVar
 
 from alibabacloud_fc20230330 import models
 from alibabacloud_fc20230330.client import Client
-from darabonba.exceptions import DaraException, UnretryableException
 
 from planner.base import FunctionRef
-from planner.errors import FCRefused, FCUnreachable
+from planner.errors import FCRefused
+from planner.fc.asking import translated
 from planner.fc.port import FunctionFacts
 from planner.fc.retry import ANY_TROUBLE, NO_EFFECT, Retrier
-from planner.fc.translate import Request, is_credential_trouble, translate
+from planner.fc.translate import Request
 from planner.provision import LiveDocument, ProvisionConfig, config_from_wire
 
 Answer = TypeVar("Answer")
@@ -61,20 +61,7 @@ class SdkFunctionCompute:
         return self._retrier.call(self._translated("GetFunction", function, ask), ANY_TROUBLE)
 
     def _translated(self, action: str, function: FunctionRef, ask: Callable[[], Answer]) -> Callable[[], Answer]:
-        """`ask`, with the SDK's errors as planner's."""
-        request = Request(action=action, function=function, host=self._host)
-
-        def asked() -> Answer:
-            try:
-                return ask()
-            except (DaraException, UnretryableException) as error:
-                told = translate(error, request)
-                # The chain's text may quote secrets, and a chained error would print it.
-                raise told from (None if is_credential_trouble(error) else error)
-            except (KeyError, TypeError, ValueError) as error:
-                raise FCUnreachable(f"The answer to {request} from {self._host} can't be read: {error!r}") from error
-
-        return asked
+        return translated(Request(action=action, function=function, host=self._host), ask)
 
 
 def _live(body: models.ProvisionConfig) -> LiveDocument:

@@ -12,7 +12,7 @@ from threading import Lock
 from typing import TypeVar
 
 from planner.clock import Clock
-from planner.errors import FCError, FCServerError, FCThrottled, FCUnreachable
+from planner.errors import FCError, FCServerError, FCThrottled, FCUnreachable, SourceBusy
 
 Answer = TypeVar("Answer")
 
@@ -63,7 +63,7 @@ class Retrier:
         self._policy, self._clock, self._draw = policy, clock, draw
         self._budget = RetryBudget(policy, clock)
 
-    def call(self, ask: Callable[[], Answer], again_on: tuple[type[FCError], ...]) -> Answer:
+    def call(self, ask: Callable[[], Answer], again_on: tuple[type[FCError | SourceBusy], ...]) -> Answer:
         """The first answer of `ask`; its last error when tries, budget or patience are used up."""
         tries = 1
         while True:
@@ -76,7 +76,7 @@ class Retrier:
             self._clock.sleep(pause)
             tries += 1
 
-    def _pause(self, tries: int, error: FCError) -> float:
+    def _pause(self, tries: int, error: FCError | SourceBusy) -> float:
         # Full jitter: uniform from 0 to base * 2^(tries - 1); after the 2nd try with base 0.5 s from 0 to 1 s.
         widest = min(self._policy.cap_seconds, self._policy.base_seconds * 2.0 ** (tries - 1))
         # On top of what the server asks for, or all clients would come back in the same instant.

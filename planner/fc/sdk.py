@@ -52,7 +52,7 @@ class Connection:
     def __post_init__(self) -> None:
         if self.protocol not in ("http", "https") or not self.host:
             raise ConfigError(
-                f"{self.endpoint!r} is no FC endpoint", remedy="Write host, host:port, http://... or https://..."
+                f"{self.endpoint!r} is no endpoint", remedy="Write host, host:port, http://... or https://..."
             )
 
 
@@ -73,12 +73,13 @@ def connect(
     from planner.fc import client, transport  # noqa: PLC0415  # as above
 
     transport.mount(connection.protocol, connection.host)
-    sdk = Client(_sdk_config(connection))
-    _silence_credentials()
+    sdk = Client(sdk_config(connection))
+    silence_credentials()
     return client.SdkFunctionCompute(sdk, connection.host, Retrier(retry, clock, draw))
 
 
-def _sdk_config(connection: Connection) -> Config:
+def sdk_config(connection: Connection) -> Config:
+    """How any of the vendor's clients reaches `connection`, with the credentials that `connect` tells of."""
     from alibabacloud_credentials.client import Client as Credentials  # noqa: PLC0415  # as above
     from alibabacloud_tea_openapi.models import Config  # noqa: PLC0415  # as above
 
@@ -95,7 +96,7 @@ def _sdk_config(connection: Connection) -> Config:
     return config
 
 
-def _silence_credentials() -> None:
+def silence_credentials() -> None:
     """Only planner's own message speaks of credentials; the library's handlers exist once it is imported."""
     logger = logging.getLogger(_CREDENTIALS_LOGGER)
     logger.handlers = [logging.NullHandler()]

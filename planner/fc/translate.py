@@ -28,6 +28,9 @@ class Request:
     action: str
     function: FunctionRef
     host: str
+    service: str = "Function Compute"
+    ram: str = "fc"
+    """The service's prefix of RAM actions."""
 
     def __str__(self) -> str:
         return f"{self.action} for {self.function}"
@@ -36,7 +39,7 @@ class Request:
 _ADVICE: dict[str, tuple[str, str]] = {
     "AccessDenied": (
         "the identity that planner runs as may not do this",
-        "Allow the RAM action fc:{action} (resource *) to it.",
+        "Allow the RAM action {ram}:{action} (resource *) to it.",
     ),
     "InstanceMetricsRequired": (
         "tracking policies need the function's instance metrics, and they are off",
@@ -76,6 +79,14 @@ _ADVICE: dict[str, tuple[str, str]] = {
     ),
 }
 
+_RPC = {
+    "Forbidden.RAM": "AccessDenied",
+    "NoPermission": "AccessDenied",
+    "InvalidAccessKeyId.NotFound": "InvalidAccessKeyID",
+    "SignatureDoesNotMatch": "SignatureNotMatch",
+}
+"""What services of the older kind, such as Cloud Monitor, call the same."""
+
 
 def translate(error: Exception, request: Request) -> FCError:
     """The planner's error for one that the SDK raised; the caller raises it from the original."""
@@ -99,9 +110,9 @@ def _from_answer(error: Exception, request: Request) -> FCError:
     elif status >= 500:
         kind = FCServerError
     what, remedy = _advice(code, text, request)
-    label = f"{status} {code}".strip()
+    label = f"{status} {code}".strip() + (f", request {request_id}" if request_id else "")
     return kind(
-        f"Function Compute {_VERBS[kind]} {request}: {what} ({label}{', request ' + request_id if request_id else ''})",
+        f"{request.service} {_VERBS[kind]} {request}: {what} ({label})",
         remedy=remedy,
         code=code,
         status=status,
@@ -123,10 +134,11 @@ def _words(error: Exception) -> tuple[str, str, str]:
 
 
 def _advice(code: str, text: str, request: Request) -> tuple[str, str]:
-    what, remedy = _ADVICE.get(code, ("", ""))
+    what, remedy = _ADVICE.get(_RPC.get(code, code), ("", ""))
     if not what:
         return _scrub(text) or "no explanation came with it", ""
-    names = {"action": request.action, "name": request.function.name, "qualifier": request.function.qualifier}
+    function = request.function
+    names = {"action": request.action, "ram": request.ram, "name": function.name, "qualifier": function.qualifier}
     return what.format(**names), remedy.format(**names)
 
 
