@@ -59,6 +59,8 @@ class DaemonConfig(Section):
     proposal_lasts: Annotated[
         Duration, AfterValidator(between("5m", "7d")), Field(description="A proposal nobody answers runs out")
     ] = timedelta(hours=2)
-    keep_runs: Annotated[
-        Duration, AfterValidator(between("1d", "3650d")), Field(description="Records of runs are dropped after this")
+    keep_records: Annotated[
+        Duration,
+        AfterValidator(between("1d", "3650d")),
+        Field(description="Runs, and plans that nobody sent or proposed, are dropped"),
     ] = timedelta(days=30)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, and_, case, delete, func, or_, select, update
+from sqlalchemy import Select, and_, case, delete, func, or_, select, union, update
 from sqlalchemy.orm import contains_eager
 
 from planner.base import FunctionRef, iso
 from planner.errors import InputError
 from planner.store.engine import Database
 from planner.store.records import Lease, Pause, Proposal, Run
-from planner.store.tables import LeaseRow, PauseRow, PlanRow, ProposalRow, RunRow
+from planner.store.tables import AttemptRow, LeaseRow, PauseRow, PlanRow, ProposalRow, RunRow
 from planner.store.upsert import insert_into
 
 EVERYONE = ("", "")
@@ -51,12 +51,26 @@ class Control:
             rows = session.scalars(select(RunRow).where(RunRow.id.in_(newest)))
             return {row.job: _run(row) for row in rows}
 
-    def forget_runs(self, before: datetime) -> int:
+    def forget_runs(self, function: FunctionRef, before: datetime) -> int:
         """Drop runs that ended before; how many there were. The newest of each job stays."""
-        newest = select(func.max(RunRow.id)).group_by(RunRow.function, RunRow.qualifier, RunRow.job)
+        mine = and_(RunRow.function == function.name, RunRow.qualifier == function.qualifier)
+        newest = select(func.max(RunRow.id)).where(mine).group_by(RunRow.job)
         with self._database.writing() as session:
             gone = session.scalars(
-                delete(RunRow).where(RunRow.ended_at < before, RunRow.id.not_in(newest)).returning(RunRow.id)
+                delete(RunRow).where(mine, RunRow.ended_at < before, RunRow.id.not_in(newest)).returning(RunRow.id)
+            )
+            return len(gone.all())
+
+    def forget_plans(self, function: FunctionRef, before: datetime) -> int:
+        """Drop plans recorded before that were neither sent nor proposed; how many there were. The newest stays."""
+        mine = and_(PlanRow.function == function.name, PlanRow.qualifier == function.qualifier)
+        newest = select(func.max(PlanRow.id)).where(mine).scalar_subquery()
+        of_use = union(select(AttemptRow.plan_id), select(ProposalRow.plan_id))
+        with self._database.writing() as session:
+            gone = session.scalars(
+                delete(PlanRow)
+                .where(mine, PlanRow.recorded_at < before, PlanRow.id != newest, PlanRow.id.not_in(of_use))
+                .returning(PlanRow.id)
             )
             return len(gone.all())
 

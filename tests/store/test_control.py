@@ -44,9 +44,24 @@ class TestRuns:
         for at in (0, 1, 2):
             store.control.note_run(a_run("verify", at))
         store.control.note_run(a_run("plan", 0))
+        store.control.note_run(a_run("plan", 0, function=OTHER))
+        store.control.note_run(a_run("plan", 1, function=OTHER))
 
-        assert store.control.forget_runs(NOON + timedelta(days=1)) == 2
+        assert store.control.forget_runs(FUNCTION, NOON + timedelta(days=1)) == 2
+        assert store.control.forget_runs(OTHER, NOON) == 0
         assert dict(store.control.last_runs(FUNCTION)) == {"plan": a_run("plan", 0), "verify": a_run("verify", 2)}
+
+    def test_old_plans_go_but_what_was_sent_or_proposed_and_the_newest(self, store: Store) -> None:
+        plans = [a_plan(NOON + at * MINUTE) for at in range(5)]
+        numbers = [store.save_plan(plan, who="ann", at=plan.created_at) for plan in plans]
+        store.begin(plans[0], who="ann", at=NOON)
+        store.control.propose(numbers[1], "why", at=NOON, expires_at=NOON + MINUTE)
+
+        assert store.control.forget_plans(FUNCTION, NOON + 3 * MINUTE) == 1
+        assert store.control.forget_plans(OTHER, NOON + timedelta(days=1)) == 0
+        assert store.control.forget_plans(FUNCTION, NOON + timedelta(days=1)) == 1
+        kept = [plan.id for plan in store.plans(FUNCTION, limit=9)]
+        assert kept == [numbers[4], numbers[1], numbers[0]]
 
 
 class TestLeases:
