@@ -1,11 +1,15 @@
 """Trackers on the load that a test offers: how they step, hold, clamp and combine."""
 
-from dataclasses import replace
+from dataclasses import astuple, replace
+from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from planner.emulator import FunctionSpec, Load, Settings
-from planner.emulator.models.document import TrackingPolicy
+from planner.emulator import Emulator, FunctionSpec, Load, ManualClock, Settings, World
+from planner.emulator.models.document import Json, TrackingPolicy
+from planner.emulator.models.operations import Call
 from planner.emulator.rules import Moment, tracked
 from tests.emulator.fc import ASR, NOON, Fc, emulated
 from tests.published import action, policy, utc
@@ -149,3 +153,38 @@ def test_load_is_per_alias_and_follows_its_series() -> None:
         fc.emulator.offer("asr", Load.constant(9), qualifier="canary")
         fc.wait(minutes=3)
         assert (fc.get("prod")["target"], fc.get("canary")["target"]) == (1, 2)
+
+
+def _account() -> tuple[Emulator, ManualClock]:
+    clock = ManualClock(NOON)
+    emulator = Emulator(World(functions=(ASR,)), clock=clock)
+    emulator.offer("asr", Load(values=(3, 40, 11, 25), start=NOON, repeat=True), qualifier="prod")
+    body = {"defaultTarget": 2, "targetTrackingPolicies": [policy(minCapacity=1)]}
+    emulator.call("PutProvisionConfig", _call(body))
+    return emulator, clock
+
+
+def _call(body: object = None) -> Call:
+    return Call(function_name="asr", query={"qualifier": "prod"}, body=body)
+
+
+@given(st.lists(st.one_of(st.integers(1, 90), st.just(None)), min_size=5, max_size=40))
+def test_who_looks_between_two_minutes_sees_the_present_and_changes_nothing(steps: list[int | None]) -> None:
+    looked, looking = _account()
+    lived, living = _account()
+    seen: list[Json | None] = []
+    for number, step in enumerate(steps):
+        if step is None:
+            for emulator in (looked, lived):
+                emulator.call("PutProvisionConfig", _call({"defaultTarget": number % 4}))
+        else:
+            looking.move(looking.now() + timedelta(seconds=step))
+            living.move(living.now() + timedelta(seconds=step))
+        seen.append(looked.call("GetProvisionConfig", _call()))
+        # This one is measured up to the present each time.
+        assert seen[-1] == lived.config("asr", "prod")
+    with looked.account() as one, lived.account() as other:
+        minutes = [account.ledger.between(("asr", "prod"), NOON, account.at) for account in (one, other)]
+    assert [m.start for m in minutes[0]] == [m.start for m in minutes[1]]
+    for left, right in zip(*minutes, strict=True):
+        assert astuple(left)[1:] == pytest.approx(astuple(right)[1:])

@@ -34,6 +34,10 @@ class ProcessFleet(Fleet):
         """The pool's, for `currentError`."""
         return self.pool.error
 
+    def due(self, to: datetime) -> bool:  # noqa: ARG002
+        """Always: processes come and go by themselves."""
+        return True
+
     def run(self, to: datetime, offered: float, instance_concurrency: int) -> None:  # noqa: ARG002
         """See what the pool has got; the offered load of a simulation says nothing here."""
         self.at = max(self.at, to)

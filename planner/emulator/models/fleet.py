@@ -70,6 +70,10 @@ class Fleet:
             for place, launch in enumerate(self.launches)
         )
 
+    def due(self, to: datetime) -> bool:
+        """Whether by `to` an instance gets ready that does not count as warm yet."""
+        return bool(self.starting) and self.starting[0] <= to
+
     def run(self, to: datetime, offered: float, instance_concurrency: int) -> None:
         """Let time pass up to `to` under a constant offered concurrency; instances get warm."""
         while self.starting and self.starting[0] <= to:
