@@ -92,6 +92,14 @@ class _Forward:
     control_path: str
 
 
+def _passes(name: str) -> bool:
+    """Whether a header passes the data plane, in either direction: those of FC itself do not.
+
+    Source: https://help.aliyun.com/en/functioncompute/fc/user-guide/code-development-in-custom-container-runtimes
+    """
+    return name not in _HOP_BY_HOP and not name.startswith("x-fc-")
+
+
 @dataclass(frozen=True, slots=True)
 class _DataPlane:
     """Takes requests in, passes them to instances, and answers; errors become bodies only here."""
@@ -137,7 +145,7 @@ class _DataPlane:
             forward = _Forward(
                 method=request.method,
                 target=f"/{path}" + (f"?{query}" if query else ""),
-                headers=[(k, v) for k, v in request.headers.items() if not k.startswith("x-fc-")],
+                headers=request.headers.items(),
                 body=await self._body(request),
                 control_path="/http-invoke",
             )
@@ -197,7 +205,7 @@ class _DataPlane:
                 forward.method,
                 URL(f"http://{LOOPBACK}:{lease.instance.port}{forward.target}", encoded=True),
                 data=forward.body or None,
-                headers=[*((k, v) for k, v in forward.headers if k not in _HOP_BY_HOP), *fc.items()],
+                headers=[*((k, v) for k, v in forward.headers if _passes(k)), *fc.items()],
                 skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=seconds),
@@ -223,7 +231,7 @@ class _DataPlane:
 
     def _answer(self, answer: aiohttp.ClientResponse, body: bytes, lease: Lease, request_id: str) -> Response:
         response = Response(body, status_code=answer.status)
-        passed = [(k, v) for k, v in answer.raw_headers if k.lower().decode("latin-1") not in _HOP_BY_HOP]
+        passed = [(k, v) for k, v in answer.raw_headers if _passes(k.decode("latin-1").lower())]
         own = {
             **self._own_headers(request_id),
             "x-emulator-start": lease.start,

@@ -82,10 +82,10 @@ class Instance:
         return self.state is State.WARM and self.healthy and not self._doubts
 
     async def doubt(self) -> None:
-        """It broke a connection off: give it no request until it is clear whether it still listens."""
+        """It broke a connection off: give it no request until it is clear whether it lives."""
         self._doubts += 1
         try:
-            if not await self._calls.listens():
+            if not await self._calls.keeps_connections():
                 await self.condemn()
         finally:
             self._doubts -= 1

@@ -17,6 +17,7 @@ from planner.emulator.instances.spec import HealthCheck, Hook, ProcessSpec
 from planner.emulator.models.function import FunctionSpec
 
 _POLL_SECONDS = 0.1
+_MOMENT_SECONDS = 1.0
 
 
 class InstanceFailed(Exception):
@@ -61,6 +62,23 @@ class Calls:
             return False
         writer.close()
         return True
+
+    async def keeps_connections(self) -> bool:
+        """Whether a new connection is accepted and still there after a moment: one that is dying drops it."""
+        try:
+            reader, writer = await asyncio.open_connection(LOOPBACK, self.port)
+        except OSError:
+            return False
+        try:
+            async with asyncio.timeout(_MOMENT_SECONDS):
+                await reader.read(1)
+        except TimeoutError:
+            return True
+        except OSError:
+            return False
+        finally:
+            writer.close()
+        return False
 
     async def _listening(self) -> None:
         while not await self.listens():

@@ -19,6 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 
 STATE = {"initialized": False, "well": True}
 ATE = []
+_HEADERS = [("X-Answer", "a"), ("X-Answer", "b"), ("X-Fc-Request-Id", "forged"), ("X-Fc-Status", "200")]
 
 
 def note(what):
@@ -51,7 +52,7 @@ class Handler(BaseHTTPRequestHandler):
             return verb(query, body)
         seen = {"pid": os.getpid(), "method": self.command, "path": self.path, "size": len(body), **STATE}
         seen["headers"] = {name.lower(): value for name, value in self.headers.items()}
-        return self.answer(json.dumps(seen).encode(), headers=[("X-Answer", "a"), ("X-Answer", "b")])
+        return self.answer(json.dumps(seen).encode(), headers=_HEADERS)
 
     def on_initialize(self, query, body):
         note("initialize" if self.command == "POST" else "wrong method")

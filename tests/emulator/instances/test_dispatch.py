@@ -61,6 +61,7 @@ def test_the_trigger_passes_on_method_path_query_headers_and_body(method: str) -
         assert seen["headers"]["x-fc-control-path"] == "/http-invoke"
         assert seen["headers"]["x-fc-request-id"] == answer.headers["x-fc-request-id"]
         assert answer.headers["x-answer"] == "a, b"
+        assert "x-fc-status" not in answer.headers
 
 
 def test_the_trigger_has_an_alias_or_latest_as_first_part_of_its_path_or_none() -> None:
