@@ -366,6 +366,12 @@ ARGUMENTS = {
         message="nowhere.yaml can't be read: No such file or directory",
         remedy=SEE_EMULATOR,
     ),
+    "faults that can't be carried out": Bad(
+        run="emulator --faults faults.yaml",
+        files={"faults.yaml": "faults: [{kind: capacity, share: 2}]"},
+        message="The faults can't be read from faults.yaml: capacity fault: share must be from 0 to less than 1",
+        remedy=SEE_EMULATOR,
+    ),
     "an emulator's start without a zone": Bad(
         run="emulator --start 2026-11-22T00:00:00",
         message="--start '2026-11-22T00:00:00' has no zone",
