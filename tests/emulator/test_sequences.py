@@ -90,13 +90,18 @@ class Sequences(RuleBasedStateMachine):
         ),
         lag=st.sampled_from((0, 60, 120)),
         stored=st.booleans(),
+        bodies=st.lists(puts(PROVISION), min_size=len(KEYS) - 1, max_size=len(KEYS) - 1),
+        load=st.sampled_from((0, 3, 25)),
     )
-    def begin(self, reading: Reading, lag: int, stored: bool) -> None:
+    def begin(self, reading: Reading, lag: int, stored: bool, bodies: list[Body], load: int) -> None:
         self.database = Path(self.folder.name) / "fc.db" if stored else None
         self.reading, self.lag = reading, timedelta(seconds=lag)
         self.functions = {function.name: function for function in FUNCTIONS}
         self.now, self.expected, self.past_entries = NOON, dict[Key, Stored](), tuple[Entry, ...]()
         self._start()
+        for key, body in zip(KEYS, bodies, strict=False):
+            self._put(body, key, PROVISION)
+            self._offer(key, [load])
 
     def _start(self) -> None:
         switches = Settings.from_mapping(
@@ -133,20 +138,23 @@ class Sequences(RuleBasedStateMachine):
             base = held.document if held else {kind.default: 0, kind.schedules: [], kind.trackers: []}
             self.expected[key] = Stored(kind=kind, document={**base, **body}, put_at=self.now)
 
-    @rule(data=st.data(), key=keys, by=moves)
-    def put_and_wait(self, data: st.DataObject, key: Key, by: timedelta) -> None:
-        held = next((held for near, held in self.expected.items() if near[0] == key[0]), None)
-        kind = held.kind if held else PROVISION
-        self._put(data.draw(puts(kind)), key, kind)
+    @rule(data=st.data(), changed=st.sets(keys, min_size=1), by=moves)
+    def put_and_wait(self, data: st.DataObject, changed: set[Key], by: timedelta) -> None:
+        for key in sorted(changed):
+            kind = next((held.kind for near, held in self.expected.items() if near[0] == key[0]), PROVISION)
+            self._put(data.draw(puts(kind)), key, kind)
         self._wait(by)
 
     @rule(data=st.data(), key=keys, kind=kinds)
     def put_what_is_wrong(self, data: st.DataObject, key: Key, kind: Kind) -> None:
         self._write("PUT", key, kind, data.draw(faulty_puts(kind)), refused=True)
 
-    @rule(key=st.sampled_from(NOBODY), kind=kinds, method=st.sampled_from(("PUT", "DELETE", "GET")))
-    def ask_for_nobody(self, key: Key, kind: Kind, method: str) -> None:
+    @rule(key=st.sampled_from(NOBODY), kind=kinds, method=st.sampled_from(("PUT", "DELETE", "GET")), by=moves)
+    def ask_for_nobody_and_for_the_past(self, key: Key, kind: Kind, method: str, by: timedelta) -> None:
         self._write(method, key, kind, {}, refused=True)
+        before = self.emulator.state()
+        answer = self.wire.ask("POST", "/_emulator/clock", {"now": (self.now - by).isoformat()})
+        assert (answer.status, self.emulator.state()) == (400, before)
 
     @rule(key=keys, kind=kinds)
     def delete(self, key: Key, kind: Kind) -> None:
@@ -159,6 +167,9 @@ class Sequences(RuleBasedStateMachine):
 
     @rule(key=keys, values=st.lists(st.sampled_from((0, 3, 11, 25, 60)), min_size=1, max_size=3))
     def offer(self, key: Key, values: list[int]) -> None:
+        self._offer(key, values)
+
+    def _offer(self, key: Key, values: list[int]) -> None:
         path = f"/_emulator/functions/{key[0]}/load"
         assert self.wire.ask("PUT", path, {"values": values, "repeat": True}, qualifier=key[1]).status == 200
 
@@ -185,12 +196,6 @@ class Sequences(RuleBasedStateMachine):
         self.now += by
         answer = self.wire.ask("POST", "/_emulator/clock", {"advanceSeconds": by.total_seconds()})
         assert answer.body["now"] == self.now.isoformat()
-
-    @rule(by=moves)
-    def go_back(self, by: timedelta) -> None:
-        before = self.emulator.state()
-        answer = self.wire.ask("POST", "/_emulator/clock", {"now": (self.now - by).isoformat()})
-        assert (answer.status, self.emulator.state()) == (400, before)
 
     @precondition(lambda self: self.database)
     @rule()
