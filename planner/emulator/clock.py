@@ -40,6 +40,10 @@ class RealClock:
         """Go on `by` ahead."""
         self._ahead += forward(by)
 
+    def resume(self, at: datetime) -> None:
+        """Go on from `at`, where a stored state stopped after a jump, if that lies ahead."""
+        self._ahead += max(at - self.now(), timedelta(0))
+
 
 class FactorClock:
     """Starts at `start` and runs `factor` times as fast as the machine: 1440 is a day a minute."""

@@ -20,6 +20,7 @@ from planner.emulator import (
     CapacityFault,
     Clock,
     ClockJump,
+    Emulator,
     FactorClock,
     Fault,
     ManualClock,
@@ -27,8 +28,10 @@ from planner.emulator import (
     QuotaFault,
     RealClock,
     StartupFault,
+    World,
 )
 from planner.emulator.faults import AnyFault, fault_from_json, load_faults
+from planner.emulator.models.operations import Call
 from tests.emulator.fc import ASR, NOON, emulated
 from tests.published import action
 
@@ -254,6 +257,17 @@ def test_every_clock_can_jump_and_none_goes_back(clock: Clock) -> None:
     assert timedelta(hours=5) <= clock.now() - before < timedelta(hours=6)
     with pytest.raises(ValueError, match="forward"):
         clock.jump(timedelta(seconds=-1))
+
+
+def test_a_clock_that_has_jumped_goes_on_from_there_after_a_restart(tmp_path: Path) -> None:
+    database = tmp_path / "fc.db"
+    first = Emulator(World(functions=(ASR,)), database=database)
+    first.jump(timedelta(hours=5))
+    first.call("DeleteProvisionConfig", Call(function_name="asr"))
+    first.close()
+    second = Emulator(World(functions=(ASR,)), database=database)
+    assert second.now() - datetime.now(UTC) > timedelta(hours=4)
+    second.close()
 
 
 def test_a_point_is_late_or_missing() -> None:

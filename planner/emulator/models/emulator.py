@@ -57,7 +57,7 @@ class Emulator:
         self._storage = Storage(database) if database else None
         if self._storage:
             self._storage.restore(self._account)
-        if isinstance(self.clock, ManualClock | FactorClock):
+        if isinstance(self.clock, ManualClock | FactorClock | RealClock):
             self.clock.resume(self._account.at)
         self._prices = world.prices
         for key, trace in world.traffic.items():
