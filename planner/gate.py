@@ -104,6 +104,13 @@ def rule(plan: Plan, standing: Standing, rules: GateRules) -> Ruling:
     return Ruling(verdict=Verdict.PUSH, sentence=case.why)
 
 
+def added_hours(plan: Plan) -> float:
+    """Instance-hours that the plan adds to the live document within its horizon, minute by minute."""
+    minutes = minutes_between(plan.schedule.start, plan.schedule.end)
+    wanted, live = (least_values(document, plan.schedule.start, minutes) for document in (plan.wanted, plan.live))
+    return float(np.maximum(wanted - live, 0).sum() / HOUR)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Case:
     """The plan beside the live document: instances a minute over the horizon, and the larger and smaller of the two."""
@@ -130,7 +137,7 @@ class _Case:
             standing=standing,
             rules=rules,
             missing=int(np.maximum(wanted - live, 0)[:SOON].max(initial=0)),
-            added_hours=float(np.maximum(wanted - live, 0).sum() / HOUR),
+            added_hours=added_hours(plan),
             saved_hours=float(np.maximum(live - wanted, 0).sum() / HOUR),
             rise=int(wanted.max(initial=0) - live.max(initial=0)),
             ending=applied is None or _half_gone(applied, standing.now),

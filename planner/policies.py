@@ -12,6 +12,7 @@ from planner.capacity import StepRules
 from planner.config import EntriesConfig, FunctionConfig
 from planner.demand import Sizing
 from planner.forecast import ForecastSettings
+from planner.gate import Drift, GateRules, Mode
 from planner.guard import NO_GUARD, Guard
 from planner.guardrails import CustomTracker, GuardPolicy
 from planner.provision import MetricType, ProvisionConfig
@@ -150,6 +151,21 @@ def safety_rules(settings: FunctionConfig) -> SafetyRules:
         max_cost_ratio=settings.safety.max_cost_ratio,
         history_max_age=settings.safety.history_max_age,
         quota=settings.safety.quota,
+    )
+
+
+def gate_rules(settings: FunctionConfig) -> GateRules:
+    """For the gate between a fresh plan and Function Compute."""
+    daemon = settings.daemon
+    return GateRules(
+        mode=Mode(daemon.mode),
+        drift=Drift(daemon.drift),
+        min_interval=daemon.min_interval,
+        worth_hours=daemon.worth_hours,
+        max_rise=daemon.max_rise,
+        max_daily_hours=daemon.max_daily_hours,
+        max_daily_money=daemon.max_daily_money,
+        auto_hours=daemon.auto_hours,
     )
 
 

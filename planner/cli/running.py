@@ -1,0 +1,187 @@
+"""run, pause, resume, approve and reject: the daemon, and what people tell it."""
+
+from __future__ import annotations
+
+import signal
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from planner.base import iso
+from planner.cli.daemonlog import LogForm, logged
+from planner.cli.notify import notify
+from planner.cli.options import CONFIG, ConfigFile
+from planner.cli.output import say
+from planner.cli.processes import still_runs, who
+from planner.cli.room import Room
+from planner.errors import ConfigError, InputError, PlannerError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+    from types import FrameType
+
+    from planner.base import FunctionRef
+    from planner.cycle import World
+    from planner.lease import Leases
+    from planner.pipeline import Question
+    from planner.store import Point, Store
+
+CONNECT, READ = timedelta(seconds=3), timedelta(seconds=5)
+"""Time-outs of a put: it is over well before the lease that it was begun under."""
+
+
+Once = Annotated[bool, typer.Option("--once", help="Do what is due now and end; exit code 1 where something failed.")]
+Log = Annotated[LogForm, typer.Option("--log", metavar="FORM", help="Lines on stderr: text, or json for machines.")]
+Whose = Annotated[
+    str | None, typer.Argument(metavar="[FUNCTION]", help="Function (name or name:qualifier); every one without it.")
+]
+For = Annotated[str | None, typer.Option("--for", metavar="SPAN", help="Until then: 90m, 2h, 1d; else until resume.")]
+Why = Annotated[str | None, typer.Option("--why", metavar="TEXT", help="What the status and the audit will say.")]
+PlanId = Annotated[int, typer.Argument(metavar="ID", help="Id of the proposed plan; `planner status` names it.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    app.command("run")(run)
+    app.command("pause")(pause)
+    app.command("resume")(resume)
+    app.command("approve")(approve)
+    app.command("reject")(reject)
+
+
+def run(config: ConfigFile = CONFIG, once: Once = False, log: Log = LogForm.TEXT) -> None:
+    """Take care of every configured function until SIGTERM or SIGINT: verify, plan, and push what each may."""
+    from planner.cycle import DAEMON  # noqa: PLC0415  # `planner --help` stays fast
+    from planner.lease import Leases  # noqa: PLC0415  # as above
+    from planner.scheduler import Scheduler, run_until  # noqa: PLC0415  # as above
+
+    room = Room.open_any(config)
+    if not room.connected:
+        raise ConfigError(
+            f"{room.config.path} names no Function Compute", remedy="Set fc.region or fc.endpoint; see docs/daemon.md."
+        )
+    stop, name = Event(), f"{DAEMON}{who()}"
+    leases = Leases(room.store.control, name, clock=room.clock)
+    worlds = [_world(room.of(each.ref), room.store, leases, stop) for each in room.config.functions]
+    scheduler = Scheduler(worlds, leases, clock=room.clock)
+    with logged(log), _stopped_by_signals(stop):
+        if once:
+            try:
+                failed = scheduler.once(room.clock.now(), lambda: room.clock.sleep(0.1))
+            finally:
+                scheduler.close()
+            if failed:
+                raise PlannerError(
+                    f"Something failed with {', '.join(map(str, failed))}", remedy="The lines above say what."
+                )
+            return
+        notify("READY=1")
+        run_until(stop, scheduler, clock=room.clock, beaten=lambda: notify("WATCHDOG=1"))
+        notify("STOPPING=1")
+
+
+def pause(function: Whose = None, config: ConfigFile = CONFIG, span: For = None, why: Why = None) -> None:
+    """Let the daemon send nothing for a function, or for any; it goes on watching, planning and recording."""
+    from planner.config import parse_duration  # noqa: PLC0415  # as above
+    from planner.store import Pause  # noqa: PLC0415  # as above
+
+    room, named = _named(config, function)
+    now = room.clock.now()
+    try:
+        until = None if span is None else now + parse_duration(span)
+    except ValueError as error:
+        raise InputError(f"--for {span!r} is no duration", remedy="Write 90m, 2h or 1d.") from error
+    room.store.control.pause(Pause(function=named, since=now, until=until, who=who(), why=why or ""))
+    end = f"until {iso(until)}" if until else f"until `planner resume{f' {named}' if named else ''}`"
+    say(f"Paused {named or 'every function'} {end}: nothing is sent.")
+
+
+def resume(function: Whose = None, config: ConfigFile = CONFIG) -> None:
+    """Take a pause back: that of a function, or without a name that of every function."""
+    room, named = _named(config, function)
+    if not room.store.control.resume(named):
+        raise InputError(
+            f"There is no pause of {named or 'every function'}", remedy="`planner status` says what is paused, by whom."
+        )
+    still = room.store.control.paused(named, now=room.clock.now()) if named else None
+    rest = "; every function is paused still, `planner resume` takes that back" if still else ""
+    say(f"Resumed {named or 'every function'}{rest}.")
+
+
+def approve(plan: PlanId, config: ConfigFile = CONFIG) -> None:
+    """Let the daemon push the function's next plan, which it makes at once, if it adds little more than this one."""
+    room = Room.open_any(config)
+    said = room.store.control.decide(plan, approved=True, who=who(), at=room.clock.now())
+    say(f"Approved plan {plan} of {said.function}: the daemon plans anew and pushes, until {iso(said.expires_at)}.")
+
+
+def reject(plan: PlanId, config: ConfigFile = CONFIG) -> None:
+    """Let nothing come of a proposal, and no other be made until it would have run out."""
+    room = Room.open_any(config)
+    said = room.store.control.decide(plan, approved=False, who=who(), at=room.clock.now())
+    say(f"Rejected plan {plan} of {said.function}; nothing is proposed until {iso(said.expires_at)}.")
+
+
+def _named(config: Path, function: str | None) -> tuple[Room, FunctionRef | None]:
+    if function is None:
+        return Room.open_any(config), None
+    room = Room.open(config, function)
+    return room, room.settings.ref
+
+
+def _world(room: Room, store: Store, leases: Leases, stop: Event) -> World:
+    """The ports of one function; `room` is its own, so that no two threads share a client."""
+    from planner.cycle import World  # noqa: PLC0415  # as above
+    from planner.fc.retry import RetryPolicy  # noqa: PLC0415  # as above
+    from planner.fc.sdk import Connection, connect  # noqa: PLC0415  # as above
+    from planner.lease import Guarded  # noqa: PLC0415  # as above
+    from planner.sources.stored import SERIES  # noqa: PLC0415  # as above
+
+    settings = room.settings
+    address = f"{room.config.fc.protocol}://{room.config.fc.address}"
+    once = Connection(endpoint=address, connect_timeout=CONNECT, read_timeout=READ)
+    sends = connect(once, clock=room.clock, retry=RetryPolicy(tries=1))
+
+    def ask(now: datetime, adopt: bool) -> Question:  # a port of two plain arguments
+        return room.question(history=None, now=now, horizon=settings.daemon.horizon, adopt=adopt)
+
+    def recent(start: datetime, end: datetime) -> Sequence[Point]:
+        if settings.history.source == "file":
+            return ()
+        return store.load_points(settings.name, SERIES, start=start, end=end)
+
+    return World(
+        settings=settings,
+        store=store,
+        fc=Guarded(room.fc, sends, leases),
+        clock=room.clock,
+        who=leases.holder,
+        still_runs=still_runs,
+        ask=ask,
+        recent=recent,
+        fits=room.fits(None),
+        stopping=stop.is_set,
+    )
+
+
+@contextmanager
+def _stopped_by_signals(stop: Event) -> Iterator[None]:
+    """Let SIGTERM and SIGINT set `stop`; a second one has its usual effect."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def ask(number: int, _frame: FrameType | None) -> None:
+        stop.set()
+        signal.signal(number, before[signal.Signals(number)])
+
+    for number in before:
+        signal.signal(number, ask)
+    try:
+        yield
+    finally:
+        for number, usual in before.items():
+            signal.signal(number, usual)

@@ -1,0 +1,329 @@
+"""The jobs of one function: each looks at the world from scratch and ends with one sentence on record.
+
+An error of one function is its sentence and goes no further; a bug is logged with its traceback besides. Only `plan`
+sends anything, through a port that checks the lease.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from planner import custody, watch
+from planner.apply import apply
+from planner.base import MINUTE, FunctionRef, iso
+from planner.clock import Clock
+from planner.config import FunctionConfig
+from planner.due import Cadence, Job
+from planner.errors import PlannerError
+from planner.fc.port import FunctionCompute
+from planner.forecasters.keeping import NO_FITS, Fits
+from planner.gate import Drift, GateRules, Ruling, Standing, Verdict, added_hours, rule
+from planner.outcome import OutcomeKind
+from planner.pipeline import Question, make_plan
+from planner.plan import Plan
+from planner.policies import gate_rules
+from planner.provision import holds_ours
+from planner.status import StillRuns
+from planner.store import Point, Proposal, Run, Store
+
+LOG = logging.getLogger("planner.daemon")
+RETRY = 2 * MINUTE
+"""A job that failed is due again after this, if its period isn't shorter."""
+SETTLING = 3 * MINUTE
+"""Instances that are missing for longer than this, FC's evaluation and the start-up are reported as missing."""
+LOOK_BACK = 3 * watch.SURPRISE
+"""Points that are older say nothing of the present."""
+MORE = 1.1
+"""An approved plan's successor may add this much of what was approved: minutes pass, and the horizon with them."""
+DAEMON = "daemon of "
+"""Prefix of who acts, in front of the process."""
+
+
+class Stopping(Exception):
+    """The daemon is being stopped, and nothing was sent: the job is left for the next one, without a record."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """What the jobs of one function reach the world by.
+
+    `ask` gathers what a plan needs at an instant; its second argument lets the plan take out other people's scheduled
+    actions. `recent` gives the stored points that begin between two instants, where the history is one that goes on.
+    `collect` fetches new points and says so in a sentence; None: there is nothing to fetch.
+    """
+
+    settings: FunctionConfig
+    store: Store
+    fc: FunctionCompute
+    clock: Clock
+    who: str
+    still_runs: StillRuns
+    ask: Callable[[datetime, bool], Question]
+    recent: Callable[[datetime, datetime], Sequence[Point]] = lambda _start, _end: ()
+    collect: Callable[[datetime], str] | None = None
+    fits: Fits = NO_FITS
+    stopping: Callable[[], bool] = lambda: False
+
+    @property
+    def function(self) -> FunctionRef:
+        """Whose jobs they are."""
+        return self.settings.ref
+
+    def leave(self, _stage: str = "") -> None:
+        """Raise Stopping when the daemon is being stopped; called where nothing is under way."""
+        if self.stopping():
+            raise Stopping
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What a job came to. `replan`: a plan is due at once. `plan`: the id of the one that it is about."""
+
+    sentence: str
+    failed: bool = False
+    replan: bool = False
+    plan: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """A run as it is on record, and what the record has no place for."""
+
+    run: Run
+    finding: Finding
+
+
+def due_jobs(world: World, now: datetime) -> tuple[Job, ...]:
+    """What is due: by the clock, again after a failure, and a plan as soon as a person approved one."""
+    periods = {Job.VERIFY: MINUTE, Job.PLAN: world.settings.daemon.plan_every, Job.RETAIN: timedelta(days=1)}
+    if world.collect is not None:
+        periods[Job.COLLECT] = MINUTE
+    recorded = world.store.control.last_runs(world.function)
+    runs = {job: recorded[job] for job in Job if job in recorded}
+    due = set(Cadence(periods=periods).due(now, {job: run.began_at for job, run in runs.items()}))
+    due |= {job for job, run in runs.items() if job in periods and run.failed and now - run.ended_at >= RETRY}
+    approved = _approved(world, now)
+    if approved is not None and approved.decided_at is not None:
+        last = runs.get(Job.PLAN)
+        if last is None or last.began_at < approved.decided_at:
+            due.add(Job.PLAN)
+    return tuple(job for job in Job if job in due)
+
+
+def turn(world: World, due: Sequence[Job], begins: Callable[[Job], None] = lambda _: None) -> Iterator[Told]:
+    """Do the jobs that are due, in their order, and the plan that one of them makes due.
+
+    Raises StoreError where a run can't be put on record. Ends early when the daemon is being stopped.
+    """
+    replan = False
+    for job in Job:
+        if job not in due and not (job is Job.PLAN and replan):
+            continue
+        if world.stopping():
+            return
+        begins(job)
+        try:
+            told = carry_out(job, world)
+        except Stopping:
+            return
+        replan = replan or told.finding.replan
+        yield told
+
+
+def carry_out(job: Job, world: World) -> Told:
+    """Do one job and put it on record, whatever came of it."""
+    began = world.clock.now()
+    try:
+        finding = _JOBS[job](world, began)
+    except Stopping:
+        raise
+    except PlannerError as error:
+        finding = Finding(sentence=f"{error.message.rstrip('.')}. {error.remedy}".strip(), failed=True)
+    except Exception as error:
+        LOG.exception("a bug in %s of %s", job, world.function, extra={"action": "bug"})
+        finding = Finding(sentence=f"a bug of the planner: {type(error).__name__}: {error}", failed=True)
+    run = Run(
+        function=world.function,
+        job=job,
+        began_at=began,
+        ended_at=max(world.clock.now(), began),
+        failed=finding.failed,
+        sentence=finding.sentence,
+    )
+    world.store.control.note_run(run)
+    return Told(run=run, finding=finding)
+
+
+def _collect(world: World, now: datetime) -> Finding:
+    assert world.collect is not None, "it is not due where there is nothing to collect"
+    return Finding(sentence=world.collect(now))
+
+
+def _verify(world: World, now: datetime) -> Finding:
+    """Whether Function Compute holds and runs what was applied last, and whether the load is as forecast."""
+    closed = _close_unfinished(world)
+    live = world.fc.get_provision_config(world.function)
+    applied = _applied(world)
+    drifted = applied is not None and live.config.digest != applied.wanted.digest
+    said = [*closed, watch.document(applied, live)]
+    if applied is not None and not drifted and holds_ours(applied.wanted):
+        patience = world.settings.capacity.lead + world.settings.capacity.evaluation_lag + SETTLING
+        said.append(watch.instances(applied, live, now, patience=patience))
+    surprise = _surprise(world, now)
+    heals = drifted and Drift(world.settings.daemon.drift) is not Drift.LEAVE
+    return Finding(
+        sentence="; ".join(filter(None, (*said, surprise))),
+        replan=bool(surprise or heals) and _planned_before(world, now - watch.SURPRISE),
+    )
+
+
+def _plan(world: World, now: datetime) -> Finding:
+    """Make a plan, put it on record, and push it, propose it or leave it."""
+    closed = _close_unfinished(world)
+    applied = _applied(world)
+    # To put the plan back includes taking out the scheduled actions that somebody else added since.
+    reverts = applied is not None and Drift(world.settings.daemon.drift) is Drift.REVERT
+    question = world.ask(now, reverts)
+    made = make_plan(world.settings, question, world.leave, fits=world.fits)
+    world.leave()
+    number = world.store.save_plan(made, who=world.who, at=world.clock.now())
+    ruling = rule(made, _standing(world, made, applied, now), _rules(world, now))
+    finding = _decided(world, made, number, ruling, now)
+    return replace(finding, sentence="; ".join((*closed, f"plan {number}: {finding.sentence}")), plan=number)
+
+
+def _retain(world: World, now: datetime) -> Finding:
+    before = now - world.settings.daemon.keep_records
+    runs = world.store.control.forget_runs(world.function, before)
+    plans = world.store.control.forget_plans(world.function, before)
+    return Finding(sentence=f"dropped {runs} runs and {plans} plans of before {iso(before)}")
+
+
+_JOBS: Mapping[Job, Callable[[World, datetime], Finding]] = {
+    Job.COLLECT: _collect,
+    Job.VERIFY: _verify,
+    Job.PLAN: _plan,
+    Job.RETAIN: _retain,
+}
+
+
+def _decided(world: World, made: Plan, number: int, ruling: Ruling, now: datetime) -> Finding:
+    match ruling.verdict:
+        case Verdict.PUSH:
+            return _push(world, made, ruling)
+        case Verdict.PROPOSE:
+            return _propose(world, number, ruling, now)
+        case Verdict.HOLD:
+            return Finding(sentence=f"held: {ruling.sentence}")
+        case _:
+            assert_never(ruling.verdict)
+
+
+def _push(world: World, made: Plan, ruling: Ruling) -> Finding:
+    said: list[str] = []
+    custody.adopt(world.store, made, who=world.who, clock=world.clock, say=said.append)
+    # The instances are looked for by the next verify.
+    outcome = apply(
+        made, fc=world.fc, audit=world.store, clock=world.clock, who=world.who, follow=timedelta(0), force=False
+    )
+    custody.settle(world.store, made, outcome)
+    failed = outcome.kind in (OutcomeKind.REFUSED, OutcomeKind.DRIFTED, OutcomeKind.FAILED)
+    sentence = " ".join((f"{outcome.kind.value}: {ruling.sentence}; {outcome.message}", *said))
+    return Finding(sentence=sentence, failed=failed)
+
+
+def _propose(world: World, number: int, ruling: Ruling, now: datetime) -> Finding:
+    last = _last_proposal(world)
+    if last is not None and now < last.expires_at:
+        if last.approved is None:
+            return Finding(sentence=f"plan {last.plan_id} waits for a person until {iso(last.expires_at)}")
+        if last.approved is False:
+            until = f"nothing is proposed until {iso(last.expires_at)}"
+            return Finding(sentence=f"plan {last.plan_id} was rejected by {last.decided_by}; {until}")
+    expires = now + world.settings.daemon.proposal_lasts
+    world.store.control.propose(number, ruling.sentence, at=now, expires_at=expires)
+    return Finding(sentence=f"proposed until {iso(expires)}: {ruling.sentence}; `planner approve {number}`")
+
+
+def _rules(world: World, now: datetime) -> GateRules:
+    """What the owner allows; an approval lets the next plan add what the approved one did, and a little more."""
+    rules = gate_rules(world.settings)
+    approved = _approved(world, now)
+    if approved is None:
+        return rules
+    allowed = MORE * added_hours(world.store.plan(approved.plan_id)) + rules.worth_hours
+    return replace(rules, auto_hours=max(allowed, rules.auto_hours or 0.0))
+
+
+def _approved(world: World, now: datetime) -> Proposal | None:
+    """The newest proposal, if a person approved it, it didn't run out, and nothing was applied since."""
+    last = _last_proposal(world)
+    if last is None or not last.approved or last.decided_at is None or now >= last.expires_at:
+        return None
+    applied = world.store.last_applied(world.function)
+    return None if applied is not None and applied.began_at >= last.decided_at else last
+
+
+def _last_proposal(world: World) -> Proposal | None:
+    return next(iter(world.store.control.proposals(world.function, limit=1)), None)
+
+
+def _standing(world: World, made: Plan, applied: Plan | None, now: datetime) -> Standing:
+    last = world.store.last_applied(world.function)
+    newest = made.evidence.history_end if made.evidence else made.created_at
+    return Standing(
+        now=now,
+        applied=applied,
+        pushed_at=last.began_at if last else None,
+        held=_held(world, applied, now),
+        fresh=now - newest <= world.settings.daemon.fresh_within,
+    )
+
+
+def _held(world: World, applied: Plan | None, now: datetime) -> str:
+    pause = world.store.control.paused(world.function, now=now)
+    if pause is not None:
+        until = f" until {iso(pause.until)}" if pause.until else ""
+        why = f": {pause.why}" if pause.why else ""
+        return f"paused by {pause.who} since {iso(pause.since)}{until}{why}"
+    if applied is not None and not holds_ours(applied.wanted):
+        return "released; the next plan that a person applies begins anew"
+    return ""
+
+
+def _close_unfinished(world: World) -> list[str]:
+    """What became of applies whose process is gone, a sentence each."""
+    said: list[str] = []
+
+    def still_runs(whose: str, since: datetime, now: datetime) -> bool | None:
+        # We hold the lease, so another daemon's ran out, and it stopped sending before. Our own are over, too: a
+        # function has one turn at a time.
+        return False if whose.startswith(DAEMON) else world.still_runs(whose, since, now)
+
+    custody.close_unfinished(
+        world.store, world.fc, world.function, clock=world.clock, still_runs=still_runs, say=said.append
+    )
+    return said
+
+
+def _applied(world: World) -> Plan | None:
+    last = world.store.last_applied(world.function)
+    return None if last is None else world.store.plan(last.plan_id)
+
+
+def _surprise(world: World, now: datetime) -> str:
+    newest = next(iter(world.store.plans(world.function, limit=1)), None)
+    points = [point for point in world.recent(now - LOOK_BACK, now) if point.at + point.step <= now]
+    if newest is None or not points:
+        return ""
+    evidence = world.store.plan(newest.id).evidence
+    return "" if evidence is None else watch.surprise(evidence.band, points)
+
+
+def _planned_before(world: World, moment: datetime) -> bool:
+    last = world.store.control.last_runs(world.function).get(Job.PLAN)
+    return last is None or last.began_at <= moment
