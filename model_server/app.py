@@ -166,42 +166,40 @@ class Application:
             message = f"the content encoding {encoding.decode('latin-1')[:50]} is not read here: send the body as it is"
             raise UnsupportedBody(message)
         with self._lifecycle.invocation() as batcher:
-            texts = read_texts(await self._body(call), kind, self._limits)
-            with self._admission.permit(len(texts)):
-                try:
-                    async with asyncio.timeout_at(call.deadline):
+            texts: list[str] | None = None
+            try:
+                async with asyncio.timeout_at(call.deadline):
+                    texts = read_texts(await self._body(call), kind, self._limits)
+                    with self._admission.permit(len(texts)):
                         lines = await batcher.submit(texts, call.scope.get("state", {}).get(GONE, _never))
-                except TimeoutError:
-                    self._metrics.dropped["deadline"] += 1
-                    message = f"no answer within {self._settings.timeout_seconds:g} s"
-                    raise DeadlinePassed(message) from None
-                except ClientGone:
-                    self._metrics.dropped["gone"] += 1
-                    raise
+            except TimeoutError:
+                if texts is None:
+                    raise SlowBody(f"the body did not arrive within {self._settings.timeout_seconds:g} s") from None
+                self._metrics.dropped["deadline"] += 1
+                raise DeadlinePassed(f"no answer within {self._settings.timeout_seconds:g} s") from None
+            except ClientGone:
+                self._metrics.dropped["gone"] += 1
+                raise
         return Answer(200, b"[" + b",".join(lines) + b"]")
 
     async def _body(self, call: Call) -> bytes:
-        """The whole body, within its bounds of size and time."""
+        """The whole body, bounded."""
         limit = self._limits.body_bytes
         message = f"the body is too large: {limit} bytes at most"
         if int(call.headers.get(b"content-length", b"0")) > limit:
             raise BodyTooLarge(message)
-        body = b""
-        part: bytes
-        try:
-            async with asyncio.timeout_at(call.deadline):
-                while True:
-                    event = await call.receive()
-                    if event["type"] == "http.disconnect":
-                        raise ClientGone("the client is gone")
-                    part = event["body"]
-                    body = body + part if body else part
-                    if len(body) > limit:
-                        raise BodyTooLarge(message)
-                    if not event["more_body"]:
-                        return body
-        except TimeoutError:
-            raise SlowBody(f"the body did not arrive within {self._settings.timeout_seconds:g} s") from None
+        parts: list[bytes] = []
+        size = 0
+        while True:
+            event = await call.receive()
+            if event["type"] == "http.disconnect":
+                raise ClientGone("the client is gone")
+            parts.append(event["body"])
+            size += len(parts[-1])
+            if size > limit:
+                raise BodyTooLarge(message)
+            if not event["more_body"]:
+                return b"".join(parts)
 
     async def _initialize(self, call: Call) -> Answer:
         request_id = self._request_id(call).decode("latin-1")
