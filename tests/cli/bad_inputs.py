@@ -358,7 +358,8 @@ ARGUMENTS = {
     "functions that can't be read": Bad(
         run="emulator --functions world.yaml",
         files={"world.yaml": "functons: []"},
-        message="The functions can't be read from world.yaml: unknown keys: functons; known: settings, prices, credentials, functions",
+        message="The functions can't be read from world.yaml: unknown keys: functons; "
+        "known: settings, prices, credentials, functions",
         remedy=SEE_EMULATOR,
     ),
     "functions that are missing": Bad(
