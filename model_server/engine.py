@@ -72,7 +72,7 @@ class Engine:
 
     def encode(self, text: str, max_tokens: int) -> list[tuple[int, ...]]:
         """The text's features for this network's embedding table."""
-        return encode(text, buckets=self._shape.buckets, max_tokens=max_tokens)
+        return encode(text, hashes=self._shape.hashes, max_tokens=max_tokens)
 
     def run(self, rows: Rows, *, batch: int, length: int) -> list[tuple[float, ...]]:
         """Probabilities of at most `batch` texts of at most `length` tokens; the network sees exactly that shape."""
