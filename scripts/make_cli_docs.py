@@ -61,7 +61,9 @@ def _commands(group: Any, prefix: str) -> Iterator[tuple[str, Any]]:  # noqa: AN
 
 def _section(command: Any, name: str) -> Iterator[str]:  # noqa: ANN401  # as above
     yield f"### {name}\n"
-    yield f"{inspect.cleandoc(command.help or '')}\n"
+    for paragraph in inspect.cleandoc(command.help or "").split("\n\n"):
+        # Lines that were set by hand stay as they are.
+        yield f"```text\n{paragraph}\n```\n" if "\n" in paragraph else f"{paragraph}\n"
     yield "| | | default |"
     yield "|---|---|---|"
     for parameter in command.params:

@@ -56,7 +56,23 @@ def emulator(
     start: Start = None,
     faults: Faults = None,
 ) -> None:
-    """Serve a local Function Compute that the official SDK talks to; its schedules and trackers really fire."""
+    """Serve a local Function Compute that the official SDK talks to; its schedules and trackers really fire.
+
+    Give the SDK (of Function Compute or Cloud Monitor) the endpoint
+    127.0.0.1:PORT, the protocol http and any keys. A function in FILE has the
+    fields of GetFunction, its aliases, and if you like
+      traffic: {file: trace.csv}   what it is asked for, or
+      process: {command: [...]}    for instances that are real processes.
+    What Function Compute doesn't have lies under /_emulator, as JSON:
+
+    GET  /state                   functions, configs, who set each target
+    POST /clock                   {"advanceSeconds": 3600}, with --factor 0
+    PUT  /functions/NAME/load     {"values": 12}, concurrency by the minute
+    PUT  /functions/NAME/traffic  a CSV timestamp,value (text/csv)
+    GET  /traffic?function=NAME   minutes, cold share, hours and the bill
+    POST /faults                  {"action": "*", "latency_seconds": 3}
+    GET  /journal, /coverage      every request; what of the API is covered
+    """
     from planner.emulator import serve  # noqa: PLC0415  # `planner --help` stays fast
     from planner.emulator.clock import ClockNotReal  # noqa: PLC0415  # as above
 
