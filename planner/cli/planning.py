@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from planner.base import iso
+from planner.cli.collecting import refresh
 from planner.cli.options import CONFIG, AsJson, ConfigFile, FunctionName, PlanName
 from planner.cli.output import progress, say, show, show_json
 from planner.cli.processes import who
@@ -95,6 +96,8 @@ def plan(  # noqa: PLR0917  # typer makes each an option
     room = Room.open(config, function)
     if not dry_run:
         _refuse_later(moment, room.clock.now())
+        if history is None:
+            refresh(room)
     fits = room.fits(cache)
     with progress() as stage:
         question = room.question(history=history, now=moment, horizon=span, adopt=adopt)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from planner.history import History
     from planner.pipeline import Question
     from planner.provision import LiveDocument
+    from planner.sources.metered import MetricSource
     from planner.store import Store
     from planner.undo import Present
 
@@ -126,6 +127,8 @@ class Room:
             return read(override, until=now)
         if source.source == "database":
             return self._stored_history(now)
+        if source.collected:
+            return self._collected_history(now)
         if source.sample is not None:
             with sample_path() as path:
                 return moved_to(now, read(path))
@@ -194,6 +197,28 @@ class Room:
             live=self.live(),
             endpoint=self.config.fc.address or "",
         )
+
+    @cached_property
+    def source(self) -> MetricSource:
+        """The monitoring system that the history is collected from; ConfigError where there is none."""
+        from planner.sources.configured import configured  # noqa: PLC0415  # as above
+
+        return configured(self.config.fc, self.settings, clock=self.clock, environ=os.environ)
+
+    def _collected_history(self, now: datetime) -> History:
+        """What was collected; where nothing was yet, what the source says, without storing it."""
+        from planner.collect import read_all  # noqa: PLC0415  # as above
+        from planner.history import Statistic  # noqa: PLC0415  # as above
+        from planner.sources.stored import history_of, stored_points  # noqa: PLC0415  # as above
+        from planner.store import Store  # noqa: PLC0415  # as above
+
+        name, missing = self.settings.name, self.database_is_to_be_made
+        with Store.of_nothing(self.config.database_url) if missing else self.records() as store:
+            told = stored_points(store, name, self.source.ways, now=now)
+        if not any(told.values()):
+            told = read_all(self.settings.ref, self.source, now)
+        source = self.settings.history
+        return history_of(told, name, now=now, statistic=Statistic(source.statistic), minimum=source.minimum)
 
     def _stored_history(self, now: datetime) -> History:
         from planner.history import Statistic  # noqa: PLC0415  # as above

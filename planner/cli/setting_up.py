@@ -1,4 +1,4 @@
-"""init, config, doctor, collect and db: what prepares the ground."""
+"""init, config, doctor and db: what prepares the ground."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     app.command("init")(init)
     app.command("doctor")(doctor)
-    app.command("collect")(collect)
     app.command("emulator")(local.emulator)
     app.command("demo")(local.demo)
     config = typer.Typer(help="Check the configuration.", no_args_is_help=True)
@@ -79,26 +78,6 @@ def doctor(config: ConfigFile = CONFIG, function: FunctionName = None, json: AsJ
         show(table(findings))
     if code := worst(findings):
         raise typer.Exit(code)
-
-
-def collect(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV or Parquet with the columns timestamp,value.")],
-    config: ConfigFile = CONFIG,
-    function: FunctionName = None,
-) -> None:
-    """Store a file's points, for functions whose history.source is database; doing it again is harmless."""
-    from planner.sources.stored import keep  # noqa: PLC0415  # as above
-
-    room = Room.open(config, function)
-    with progress() as stage:
-        history = room.history(file, room.clock.now())
-        stage("storing the points")
-        count = keep(room.store, room.settings.name, history)
-    for repair in history.repairs:
-        say(f"  repaired: {repair.detail}")
-    say(f"Stored {count} points of {room.settings.name} in {room.store.location}.")
-    if room.settings.history.source != "database":
-        say("  note: plans don't read them yet: history.source is file; set it to database.")
 
 
 def upgrade_database(config: ConfigFile = CONFIG) -> None:

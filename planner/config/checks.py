@@ -28,7 +28,7 @@ def _over(below: object, above: object) -> object:
 
 
 def conflicts(document: Mapping[str, object]) -> Iterator[Found]:
-    """Find functions given twice or under two aliases, and trackers of one name."""
+    """Find functions given twice or under two aliases, trackers of one name, and sources without their settings."""
     functions = document.get("functions")
     seen: dict[str, tuple[int, str]] = {}
     for i, function in enumerate(functions if isinstance(functions, tuple) else ()):
@@ -40,6 +40,9 @@ def conflicts(document: Mapping[str, object]) -> Iterator[Found]:
             if first != i:
                 yield ("functions", i, "name"), _twice(name, qualifier, first, other)
         yield from _trackers(function, ("functions", i))
+        history = function.get("history")
+        if isinstance(history, dict) and history.get("source") == "prometheus" and not history.get("prometheus"):
+            yield ("functions", i, "history", "source"), "is prometheus; write history.prometheus with url and query"
     defaults = document.get("defaults")
     if isinstance(defaults, dict):
         yield from _trackers(defaults, ("defaults",))

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, PlainValidator, WithJsonSchema
@@ -106,6 +107,21 @@ def _check_endpoint(endpoint: str) -> str:
     return endpoint
 
 
+def _check_url(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018 - refuses what is no port
+    except ValueError:
+        raise ValueError("is not a URL; write https://host or https://host:port/prefix") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"{show(url)} is not a URL; write https://host or https://host:port/prefix")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("holds a user or a password; put a token into the environment instead")
+    if parts.query or parts.fragment or any(character <= " " for character in url):
+        raise ValueError(f"{show(url)} is more than an address; write https://host or https://host:port/prefix")
+    return url
+
+
 def _read_metric(value: object) -> MetricType:
     if isinstance(value, str) and value in tuple(MetricType):
         return MetricType(value)
@@ -174,6 +190,7 @@ Region = Annotated[
 ]
 Endpoint = Annotated[str, AfterValidator(_check_endpoint), _schema(_ENDPOINT)]
 HistoryFile = Annotated[str, AfterValidator(_check_history_file)]
+Url = Annotated[str, AfterValidator(_check_url)]
 Zone = Annotated[str, AfterValidator(_check_zone)]
 Country = Annotated[str, AfterValidator(_check_country), _schema(_COUNTRY)]
 Currency = Annotated[

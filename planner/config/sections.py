@@ -19,13 +19,16 @@ from planner.config.fields import (
     Currency,
     Day,
     Duration,
+    Endpoint,
     HistoryFile,
     Instant,
     LiveTarget,
     Metric,
+    Url,
     Zone,
     between,
 )
+from planner.endpoint import is_loopback
 from planner.provision import EVALUATION_LAG, MAX_TARGET, MAX_TRACKERS
 
 
@@ -42,12 +45,55 @@ def _not_below(most: int, info: ValidationInfo, floor: str) -> int:
     return most
 
 
+class PrometheusConfig(Section):
+    """A Prometheus HTTP API, and what is asked of it."""
+
+    url: Annotated[
+        Url,
+        Field(
+            description="https://host or http://host:port/prefix, before /api/v1; a bearer token comes from "
+            "environment PLANNER_PROMETHEUS_TOKEN, and is sent over https or to this machine"
+        ),
+    ]
+    query: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=4000,
+            description="PromQL that gives one series, the requests in flight; $function stands for the name",
+        ),
+    ]
+    step: Annotated[
+        Duration, AfterValidator(between("15s", "1h")), Field(description="Length of an interval of the history")
+    ] = timedelta(seconds=60)
+    allow_reserved: Annotated[
+        bool,
+        Field(description="true: also addresses where a cloud keeps its metadata (link-local, 100.64.0.0/10)"),
+    ] = False
+
+
 class HistoryConfig(Section):
     """Where the offered concurrency of the past comes from."""
 
     source: Annotated[
-        Literal["file", "database"], Field(description="database: the points that `planner collect` stored")
+        Literal["file", "database", "cloudmonitor", "prometheus"],
+        Field(
+            description="database: the points of files that `planner collect FILE` stored; cloudmonitor, prometheus: "
+            "collected by `planner collect`, by every plan that is stored, and by the daemon"
+        ),
     ] = "file"
+    endpoint: Annotated[
+        Endpoint | None,
+        Field(
+            description="Cloud Monitor's host or host:port; null: metrics.<region>.aliyuncs.com, or fc.endpoint where "
+            "that is an emulator"
+        ),
+    ] = None
+    protocol: Annotated[
+        Literal["https", "http"],
+        Field(description="Of endpoint; http is for an emulator on this machine", validate_default=True),
+    ] = "https"
+    prometheus: Annotated[PrometheusConfig | None, Field(description="Where source is prometheus")] = None
     file: Annotated[
         HistoryFile | None,
         Field(description="CSV or Parquet, relative to this file's folder, or sample:NAME (bundled)"),
@@ -66,6 +112,19 @@ class HistoryConfig(Section):
             "where the column duration_ms doesn't say; null: only that column",
         ),
     ] = None
+
+    @field_validator("protocol")
+    @classmethod
+    def _plain_text_stays_here(cls, protocol: str, info: ValidationInfo) -> str:
+        endpoint = info.data.get("endpoint")
+        if protocol == "http" and endpoint is not None and not is_loopback(endpoint):
+            raise ValueError("http is for a loopback endpoint such as 127.0.0.1:9090; write https")
+        return protocol
+
+    @property
+    def collected(self) -> bool:
+        """Whether the points come from a monitoring system."""
+        return self.source in ("cloudmonitor", "prometheus")
 
     @property
     def mean_duration(self) -> timedelta | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
@@ -41,6 +41,16 @@ def load(session: Session, function: str, source: str, start: datetime, end: dat
         .order_by(PointRow.at)
     )
     return tuple(Point(at=at, value=value, step=timedelta(seconds=step)) for at, value, step in rows)
+
+
+def newest(session: Session, function: str, sources: Sequence[str], before: datetime | None) -> Point | None:
+    """The latest point of any of these series, `before` an instant if one is given; gaps count too."""
+    query = select(PointRow.at, PointRow.value, PointRow.step_seconds).join(SeriesRow)
+    query = query.where(SeriesRow.function == function, SeriesRow.source.in_(sources))
+    if before is not None:
+        query = query.where(PointRow.at < before)
+    found = session.execute(query.order_by(PointRow.at.desc()).limit(1)).first()
+    return None if found is None else Point(at=found[0], value=found[1], step=timedelta(seconds=found[2]))
 
 
 def _series_id(session: Session, function: str, source: str) -> int:

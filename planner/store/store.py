@@ -199,6 +199,11 @@ class Store:
         with self._database.reading() as session:
             return series.load(session, function, source, start, end)
 
+    def newest_point(self, function: str, sources: Sequence[str], *, before: datetime | None = None) -> Point | None:
+        """The latest point that is kept of any of these sources, of those that begin before `before`; None if none."""
+        with self._database.reading() as session:
+            return series.newest(session, function, sources, before)
+
 
 def _plan_id(session: Session, plan: Plan, *, who: str, at: datetime) -> int:
     known = select(PlanRow.id).where(PlanRow.digest == plan.digest)

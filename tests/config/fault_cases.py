@@ -130,7 +130,26 @@ KEYS = {
         "time_zone: ../../x",
         "time_zone: '../../x' is not a time zone; write an IANA name such as Asia/Shanghai or UTC",
     ),
-    "another source": ("history: {source: csv}", "history.source: 'csv' is no choice; write file or database"),
+    "another source": (
+        "history: {source: csv}",
+        "history.source: 'csv' is no choice; write file or database or cloudmonitor or prometheus",
+    ),
+    "a source without its settings": (
+        "history: {source: prometheus}",
+        "history.source: is prometheus; write history.prometheus with url and query",
+    ),
+    "a file for a URL": (
+        "history: {prometheus: {url: /metrics, query: up}}",
+        "history.prometheus.url: '/metrics' is not a URL; write https://host or https://host:port/prefix",
+    ),
+    "a URL with a question": (
+        "history: {prometheus: {url: 'https://host/?a', query: up}}",
+        "history.prometheus.url: 'https://host/?a' is more than an address; write https://host or https://host:port/prefix",
+    ),
+    "plain http to Cloud Monitor": (
+        "history: {endpoint: metrics.cn-hangzhou.aliyuncs.com, protocol: http}",
+        "history.protocol: http is for a loopback endpoint such as 127.0.0.1:9090; write https",
+    ),
     "no file": (
         "history: {file: 'sample:'}",
         "history.file: names no file; write a path, sample:NAME for a bundled history, or null",

@@ -45,14 +45,17 @@ def keys(node: Json, definitions: dict[str, Json]) -> Iterator[str]:
         node = definitions[str(node["$ref"]).rpartition("/")[2]]
     if "items" in node:
         yield from keys(cast("Json", node["items"]), definitions)
+    for option in cast("list[Json]", node.get("anyOf", [])):
+        yield from keys(option, definitions)
     for key, child in cast("dict[str, Json]", node.get("properties", {})).items():
         yield key
         yield from (f"{key}.{deeper}" for deeper in keys(child, definitions))
 
 
 def uncommented(text: str) -> str:
-    """The example with its commented list items in force."""
+    """The example with its commented list items, and its commented section, in force."""
     text = re.sub(r"\b(trackers|campaigns|ignore|days): \[\]", r"\1:", text)
+    text = text.replace("prometheus: null ", "prometheus: ")
     return text.replace("      # - ", "      - ").replace("      #   ", "        ")
 
 
@@ -101,6 +104,7 @@ def test_the_commented_lists_of_the_example_are_sound(tmp_path: Path) -> None:
     file = tmp_path / "config.yaml"
     file.write_text(uncommented(text))
     function = load_config(file, environ={}).function()
+    assert function.history.prometheus is not None
     assert [tracker.name for tracker in function.guardrails.trackers] == ["gpu-memory"]
     assert [campaign.name for campaign in function.calendar.campaigns] == ["singles day", "double twelve"]
     assert [len(function.calendar.ignore), len(function.calendar.days)] == [1, 1]

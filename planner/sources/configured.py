@@ -1,0 +1,56 @@
+"""From the settings of a function to the monitoring system that knows its load."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from planner.clock import Clock
+from planner.config import FcConfig, FunctionConfig
+from planner.endpoint import is_loopback, monitor_host
+from planner.errors import ConfigError
+from planner.sources.metered import MetricSource
+
+
+def configured(fc: FcConfig, settings: FunctionConfig, *, clock: Clock, environ: Mapping[str, str]) -> MetricSource:
+    """The source of a function whose history is collected; nothing is sent yet.
+
+    Raises ConfigError where the history comes from elsewhere, or where nothing says where Cloud Monitor is.
+    """
+    history = settings.history
+    if history.source == "cloudmonitor":
+        from planner.fc.sdk import Connection  # noqa: PLC0415  # slow to import
+        from planner.sources.cloudmonitor import connect  # noqa: PLC0415  # as above
+
+        connection = Connection(endpoint=_monitor(fc, settings))
+        return connect(connection, region=fc.region, clock=clock, mean_duration=history.mean_duration)
+    if history.source == "prometheus" and history.prometheus is not None:
+        from planner.sources.prometheus import TOKEN_VARIABLE, Prometheus  # noqa: PLC0415  # as above
+
+        asked = history.prometheus
+        return Prometheus(
+            url=asked.url,
+            query=asked.query,
+            step=asked.step,
+            token=environ.get(TOKEN_VARIABLE, ""),
+            allow_reserved=asked.allow_reserved,
+            clock=clock,
+        )
+    raise ConfigError(
+        f"the history of {settings.ref} is not collected: history.source is {history.source}",
+        remedy="Set history.source to cloudmonitor or prometheus, or name a file: `planner collect FILE`.",
+    )
+
+
+def _monitor(fc: FcConfig, settings: FunctionConfig) -> str:
+    history = settings.history
+    if history.endpoint is not None:
+        return f"{history.protocol}://{history.endpoint}"
+    if fc.endpoint is not None and fc.protocol == "http" and is_loopback(fc.endpoint):
+        # The emulator is both.
+        return f"http://{fc.endpoint}"
+    if fc.region is not None:
+        return f"https://{monitor_host(fc.region)}"
+    raise ConfigError(
+        f"nothing says where the Cloud Monitor of {settings.ref} is",
+        remedy="Set fc.region (the endpoint is then metrics.<region>.aliyuncs.com) or history.endpoint.",
+    )

@@ -1,0 +1,116 @@
+"""One HTTP GET of an address that a person configured: bounded in size and time, and never led elsewhere.
+
+What a server-side request can be abused for, and the remedies: OWASP's cheat sheet on server-side request forgery
+(2026). Checked is the address that the connection really has, before the request goes out, so that no second answer of
+a name server changes it. 100.64.0.0/10 is refused beside link-local addresses because Alibaba Cloud's metadata live in
+it (100.100.100.200). Private addresses and this machine are allowed: there most Prometheus servers are.
+"""
+
+from __future__ import annotations
+
+import http.client
+import ipaddress
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from planner.clock import Clock
+from planner.endpoint import is_loopback
+from planner.errors import SourceBusy, SourceError
+
+LARGEST = 32 * 2**20
+"""Bytes of an answer: 11,000 points of a series take half a megabyte."""
+SILENCE_SECONDS = 10.0
+"""Without a byte."""
+LONGEST_SECONDS = 60.0
+"""For a whole answer, however it trickles."""
+CHUNK = 2**16
+_RESERVED = tuple(
+    ipaddress.ip_network(text)
+    for text in (
+        "0.0.0.0/8",
+        "100.64.0.0/10",
+        "169.254.0.0/16",
+        "224.0.0.0/3",
+        "::/128",
+        "fe80::/10",
+        "ff00::/8",
+        "fd00:ec2::/32",
+    )
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """Status, headers (names in lower case) and body of any answer, refusals included."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class _Socket(Protocol):
+    def getpeername(self) -> tuple[object, ...]: ...
+
+    def close(self) -> None: ...
+
+
+def get(url: str, *, headers: Mapping[str, str], clock: Clock, allow_reserved: bool) -> Answer:
+    """The answer to one GET, past any proxy.
+
+    Raises SourceBusy where none came in time, SourceError for a redirect, an answer that is too large, a refused
+    address, and for an `Authorization` that would go in plain text beyond this machine.
+    """
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if parts.scheme == "http" and "Authorization" in headers and not is_loopback(host):
+        raise SourceError(
+            f"The token is not sent to {host} over plain http", remedy="Write https, or unset PLANNER_PROMETHEUS_TOKEN."
+        )
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    connection = kind(host, parts.port, timeout=SILENCE_SECONDS)
+    try:
+        connection.connect()
+        if not allow_reserved:
+            _refuse_reserved(connection.sock, host)
+        connection.request("GET", f"{parts.path}?{parts.query}", headers=dict(headers))
+        return _read(connection.getresponse(), host, clock)
+    except ssl.SSLError as error:
+        raise SourceError(
+            f"The secure connection to {host} failed: {error.reason}", remedy="Check its certificate."
+        ) from error
+    except (OSError, http.client.HTTPException) as error:
+        why = str(error) or type(error).__name__
+        raise SourceBusy(f"No answer from {host}: {why}", remedy="Check the URL and the network.") from error
+    finally:
+        connection.close()
+
+
+def _refuse_reserved(sock: _Socket, host: str) -> None:
+    peer = ipaddress.ip_address(str(sock.getpeername()[0]).partition("%")[0])
+    peer = getattr(peer, "ipv4_mapped", None) or peer
+    if any(peer in network for network in _RESERVED if network.version == peer.version):
+        raise SourceError(
+            f"{host} is {peer}, where clouds keep their machines' metadata: nothing was sent",
+            remedy="Check the URL; where it is right, set history.prometheus.allow_reserved: true.",
+        )
+
+
+def _read(answer: http.client.HTTPResponse, host: str, clock: Clock) -> Answer:
+    if 300 <= answer.status < 400:
+        where = urlsplit(answer.headers.get("Location", "")).netloc or "another place"
+        raise SourceError(f"{host} redirects to {where}, which is not followed", remedy="Configure the final URL.")
+    began, body = clock.monotonic(), bytearray()
+    while chunk := answer.read1(CHUNK):
+        body += chunk
+        if len(body) > LARGEST:
+            raise SourceError(f"The answer of {host} is larger than {LARGEST >> 20} MB", remedy="Check the query.")
+        if clock.monotonic() - began > LONGEST_SECONDS:
+            raise SourceBusy(
+                f"The answer of {host} takes longer than {LONGEST_SECONDS:.0f} s", remedy="Check the query."
+            )
+    return Answer(
+        status=answer.status, headers={name.lower(): text for name, text in answer.headers.items()}, body=bytes(body)
+    )
