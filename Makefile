@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test check fmt campaign golden docs bench lock clean
+.PHONY: help setup setup-dev setup-model train demo test check fmt campaign golden docs bench lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -26,18 +26,28 @@ $(VENV)/.dev: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
 	$(PIP) install --quiet --no-deps --no-build-isolation -e .
 	@touch $@ $(VENV)/.planner
 
+# torch has builds of its own for each machine, so this file pins versions and no hashes.
+$(VENV)/.model: requirements-model.lock | $(VENV)/bin/python
+	@echo "Installing the moderation model's pinned dependencies into $(VENV) (gigabytes where torch comes with CUDA) ..."
+	$(PIP) install --quiet -r requirements-model.lock
+	@touch $@
+
 setup: $(VENV)/.planner ## create .venv with the planner
 setup-dev: $(VENV)/.dev ## create .venv with the planner and its development tools
+setup-model: $(VENV)/.planner $(VENV)/.model ## add the moderation model's dependencies, torch among them, to .venv
+
+train: setup-model ## train the moderation model: make train DATA="en=FILE zh=FILE" (CSV: text,label[,split])
+	$(BIN)/python -m model_server.train $(DATA)
 
 demo: $(VENV)/.planner ## plan the bundled function, apply it to a local Function Compute, show where things are
 	@$(BIN)/planner demo demo
 
-test: $(VENV)/.dev ## run every test (a PostgreSQL server and the TypeScript SDK are installed first where they are missing)
+test: $(VENV)/.dev $(VENV)/.model ## run every test (a PostgreSQL server and the TypeScript SDK are installed first where they are missing)
 	$(BIN)/python -m tests.postgres
 	$(BIN)/python -m tests.node
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-check: $(VENV)/.dev ## what has to be green before a change lands: style, types, import rules, tests, coverage
+check: $(VENV)/.dev $(VENV)/.model ## what has to be green before a change lands: style, types, import rules, tests, coverage
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
