@@ -109,7 +109,7 @@ def due_jobs(world: World, now: datetime) -> tuple[Job, ...]:
     approved = _approved(world, now)
     if approved is not None and approved.decided_at is not None:
         last = runs.get(Job.PLAN)
-        if last is None or last.began_at < approved.decided_at:
+        if last is None or last.began_at <= approved.decided_at:
             due.add(Job.PLAN)
     return tuple(job for job in Job if job in due)
 

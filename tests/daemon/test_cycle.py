@@ -1,0 +1,260 @@
+"""What the daemon does with a function as time passes: through the scheduler's beat, the SDK and the emulator."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from planner.apply import apply
+from planner.base import MINUTE
+from planner.fc.arrival import instances_in_effect
+from planner.outcome import OutcomeKind
+from planner.pipeline import make_plan
+from planner.reading import least_values
+from planner.store import Pause, Point
+from planner.undo import Present, release_to_zero
+from tests.daemon.site import ASR, START, TTS, Site
+
+HOUR, QUARTER = timedelta(hours=1), 15 * MINUTE
+
+
+def test_in_auto_a_day_is_kept_by_itself(site: Site) -> None:
+    daemon, _ = site.daemon("mode: auto, plan_every: 2h")
+    site.beat(daemon)
+    for _ in range(24 * 4):
+        site.beat(daemon, QUARTER)
+        last = site.store.last_applied(ASR)
+        assert last is not None
+        live = site.fc.get_provision_config(ASR)
+        assert live.current >= instances_in_effect(site.store.plan(last.plan_id).schedule, site.clock.now())
+        assert {run.failed for run in site.store.control.last_runs(ASR).values()} == {False}
+
+    applied = [each for each in site.store.applied(ASR, limit=99) if each.outcome is not None]
+    assert {each.outcome.kind for each in applied if each.outcome} == {OutcomeKind.APPLIED}
+    assert 2 <= len(applied) == site.puts() <= 13
+    assert "the document is as applied; " in site.said("verify")
+
+
+def test_a_new_function_is_only_watched(site: Site) -> None:
+    daemon, _ = site.daemon("plan_every: 12h")
+    for _ in range(48):
+        site.beat(daemon, HOUR)
+
+    assert site.puts() == 0
+    assert site.store.unfinished(ASR) == site.store.applied(ASR, limit=9) == ()
+    assert "held: observed only: " in site.said("plan")
+    assert site.said("verify") == "no plan was applied yet"
+
+
+def test_a_change_by_hand_is_reported_and_left(site: Site) -> None:
+    daemon, _ = site.daemon("mode: auto")
+    site.beat(daemon)
+    site.by_hand(7)
+    puts = site.puts()
+    site.beat(daemon, MINUTE)
+    assert site.said("verify").startswith("DRIFTED: somebody else changed the document (defaultTarget 7 instead of ")
+    for _ in range(4):
+        site.beat(daemon, QUARTER)
+
+    assert "held: somebody else changed the document; it is left" in site.said("plan")
+    assert (site.puts(), site.fc.get_provision_config(ASR).config.default_target) == (puts, 7)
+
+
+def test_a_change_by_hand_is_taken_back_where_the_owner_says_so(site: Site) -> None:
+    daemon, _ = site.daemon("mode: auto, drift: revert, min_interval: 0s, worth_hours: 0")
+    site.beat(daemon)
+    site.pass_by(10 * MINUTE)
+    site.by_hand(0)
+    # No quarter has passed: what was seen makes the plan due.
+    site.beat(daemon, MINUTE)
+
+    assert site.said("verify").startswith("DRIFTED: ")
+    assert "applied: " in site.said("plan")
+    site.beat(daemon, MINUTE)
+    assert site.said("verify").startswith("the document is as applied")
+
+
+def test_a_pause_holds_and_watches_on_and_afterwards_one_push_converges(site: Site) -> None:
+    daemon, _ = site.daemon("mode: auto")
+    until = START + HOUR
+    site.store.control.pause(Pause(function=None, since=START, until=until, who="ann", why="a sale"))
+    for _ in range(3):
+        site.beat(daemon, QUARTER)
+    assert site.puts() == 0
+    assert site.said("plan").endswith(
+        "held: paused by ann since 2026-11-24T01:00:00Z until 2026-11-24T02:00:00Z: a sale"
+    )
+    assert len(site.store.plans(ASR, limit=99)) == 3
+
+    site.beat(daemon, QUARTER)
+    assert site.puts() == 1
+
+
+@pytest.mark.parametrize("alive", [True, False], ids=["metric alive", "metric dead"])
+def test_a_dead_metric_never_lowers(site: Site, *, alive: bool) -> None:
+    site.by_hand(30)
+    site.metric_ends = None if alive else START
+    site.pass_by(HOUR)
+    daemon, _ = site.daemon("mode: auto")
+    said = []
+    for _ in range(4):
+        site.beat(daemon, QUARTER)
+        said.append(site.said("plan"))
+
+    applied = [site.store.plan(each.plan_id) for each in site.store.applied(ASR, limit=99)]
+    lowered = [
+        bool((np.array(least_values(p.wanted, p.created_at, 600)) < least_values(p.live, p.created_at, 600)).any())
+        for p in applied
+    ]
+    assert any(lowered) == alive
+    if not alive:
+        assert any("the newest metric is too old, and the plan would lower capacity" in each for each in said)
+        assert site.fc.get_provision_config(ASR).target == 30
+
+
+class TestProposals:
+    def test_an_approval_is_pushed_at_once_and_once(self, site: Site) -> None:
+        daemon, _ = site.daemon("mode: propose")
+        site.beat(daemon)
+        proposed = site.proposal()
+        assert f"plan 1: proposed until {'2026-11-24T03:00:00Z'}: waits for a person: " in site.said("plan")
+        site.beat(daemon, QUARTER)
+        assert "plan 1 waits for a person until " in site.said("plan")
+        assert (site.proposal(), site.puts()) == (proposed, 0)
+
+        site.pass_by(3 * MINUTE)
+        site.store.control.decide(proposed.plan_id, approved=True, who="ann", at=site.clock.now())
+        site.beat(daemon, timedelta(seconds=2))
+        assert site.puts() == 1
+        last = site.store.last_applied(ASR)
+        assert last is not None
+        assert last.plan_id != proposed.plan_id, "the plan is made afresh"
+
+        # A change from now on needs another approval.
+        site.by_hand(1)
+        site.emulator.journal.clear()
+        for _ in range(3):
+            site.beat(daemon, QUARTER)
+        assert site.puts() == 0
+
+    def test_what_adds_much_more_than_was_approved_is_proposed_anew(self, site: Site) -> None:
+        daemon, _ = site.daemon("mode: propose")
+        site.beat(daemon)
+        site.store.control.decide(1, approved=True, who="ann", at=site.clock.now())
+        daemon.close()
+        dearer, (world,) = site.daemon("mode: propose", name="two")
+        more = world.settings.capacity.model_copy(update={"min_instances": 20})
+        settings = world.settings.model_copy(update={"capacity": more})
+        dearer._cares[0].world = replace(world, settings=settings)
+        site.beat(dearer, MINUTE)
+
+        assert (site.puts(), site.proposal().plan_id, site.proposal().approved) == (0, 2, None)
+
+    def test_a_rejection_silences_until_it_runs_out(self, site: Site) -> None:
+        daemon, _ = site.daemon("mode: propose")
+        site.beat(daemon)
+        site.store.control.decide(1, approved=False, who="ann", at=site.clock.now())
+        for _ in range(7):
+            site.beat(daemon, QUARTER)
+        assert "plan 1 was rejected by ann; nothing is proposed until 2026-11-24T03:00:00Z" in site.said("plan")
+        assert site.proposal().plan_id == 1
+
+        site.beat(daemon, QUARTER)
+        assert (site.proposal().plan_id, site.proposal().approved, site.puts()) == (9, None, 0)
+
+
+def test_a_surprise_makes_a_plan_due_and_not_another_for_five_minutes(site: Site) -> None:
+    daemon, _ = site.daemon("mode: observe")
+    site.beat(daemon)
+    site.points = [Point(at=START + n * MINUTE, value=1e6, step=MINUTE) for n in range(30)]
+    plans = []
+    for _ in range(12):
+        site.beat(daemon, MINUTE)
+        plans.append(len(site.store.plans(ASR, limit=99)))
+
+    assert plans == [1] * 4 + [2] * 5 + [3] * 3
+    assert "SURPRISE: 1000000.0 requests in flight or more for 5 min, above P99 of the forecast" in site.said("verify")
+
+
+def test_what_a_killed_daemon_left_open_is_closed_with_what_is_true(site: Site) -> None:
+    daemon, (world,) = site.daemon("mode: auto")
+    plan = make_plan(world.settings, world.ask(START, False))
+    site.store.begin(plan, who="daemon of me@elsewhere pid 7", at=START)
+    site.fc.put_provision_config(ASR, plan.wanted)
+    site.pass_by(timedelta(seconds=30))
+    site.beat(daemon)
+
+    assert site.store.unfinished(ASR) == ()
+    assert "was interrupted after it was applied" in site.said("verify")
+    assert site.puts() == 1
+
+
+def test_what_a_person_applies_on_another_machine_is_waited_for(site: Site) -> None:
+    daemon, (world,) = site.daemon("mode: auto")
+    site.store.begin(make_plan(world.settings, world.ask(START, False)), who="ann@elsewhere pid 7", at=START)
+    site.beat(daemon, MINUTE)
+
+    assert (site.puts(), site.run("verify").failed, site.run("plan").failed) == (0, True, True)
+    assert "is under way on another machine" in site.said("plan")
+
+
+def test_a_released_function_is_left_alone(site: Site) -> None:
+    daemon, _ = site.daemon("mode: auto")
+    site.beat(daemon)
+    present = Present(
+        function=ASR,
+        time_zone="UTC",
+        now=site.clock.now(),
+        valid_for=QUARTER,
+        live=site.fc.get_provision_config(ASR),
+        endpoint=site.endpoint,
+    )
+    apply(release_to_zero(present), fc=site.fc, audit=site.store, clock=site.clock, who="ann", follow=timedelta(0))
+    puts = site.puts()
+    for _ in range(4):
+        site.beat(daemon, QUARTER)
+    assert site.puts() == puts
+    assert "held: released; the next plan that a person applies begins anew" in site.said("plan")
+
+
+def test_an_error_of_one_function_is_its_sentence_and_tried_again(site: Site) -> None:
+    daemon, worlds = site.daemon("mode: auto", ASR, TTS)
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("boom")
+
+    daemon._cares[0].world = replace(worlds[0], ask=broken)
+    site.beat(daemon)
+    assert (site.run("plan").failed, site.said("plan")) == (True, "a bug of the planner: RuntimeError: boom")
+    assert site.run("plan", TTS).failed is False
+    assert site.puts() == 1
+
+    began = site.run("plan").began_at
+    site.beat(daemon, MINUTE)
+    assert site.run("plan").began_at == began
+    daemon._cares[0].world = worlds[0]
+    site.beat(daemon, MINUTE)
+    assert (site.run("plan").failed, site.puts()) == (False, 2)
+
+
+@pytest.mark.parametrize("hours", [3, 72])
+def test_after_any_absence_one_turn_is_as_if_nothing_had_been(site: Site, hours: int) -> None:
+    daemon, _ = site.daemon("mode: auto")
+    site.beat(daemon)
+    site.beat(daemon, hours * HOUR)
+    assert "applied: " in site.said("plan")
+    site.beat(daemon, MINUTE)
+    assert site.said("verify").startswith("the document is as applied; ")
+    assert "MISSING" not in site.said("verify")
+
+
+def test_old_records_go(site: Site) -> None:
+    daemon, _ = site.daemon("mode: observe, keep_records: 1d")
+    site.beat(daemon)
+    site.beat(daemon, 30 * HOUR)
+    assert site.said("retain") == "dropped 2 runs and 1 plans of before 2026-11-24T07:00:00Z"
+    # The retain of the first day was the newest until now.
+    assert len(site.store.control.last_runs(ASR)) == 3
