@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 WEIGHTS = Path(__file__).parent / "weights" / "moderation.safetensors"
 """The weights that come with the package."""
 
-BATCHES = (1, 8, 32)
+BATCHES = (1, 2, 4, 8, 16, 32)
 """Numbers of texts for which the network runs; a smaller batch is filled up to the next one."""
 
 LENGTHS = (8, 32, 128)
