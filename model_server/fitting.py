@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from model_server.data import Example
 from model_server.engine import pad
+from model_server.linear import linear_weights
 from model_server.model import LENGTHS
 from model_server.network import BiLSTM, Shape
 from model_server.tokenizer import PAD, encode
@@ -34,9 +35,6 @@ class Recipe:
 
     batch: int = 64
     learning_rate: float = 3e-3
-    linear_rate: float = 5.0
-    """The linear part's learning rate, as a multiple of the others': most of its features are rare."""
-
     dropout: float = 0.4
     feature_dropout: float = 0.3
     """Share of features that each reading of a text goes without."""
@@ -90,6 +88,8 @@ def fit(
     torch.manual_seed(recipe.seed)
     draw = random.Random(recipe.seed)  # noqa: S311  # no secret
     network = BiLSTM(shape, dropout=recipe.dropout)
+    told("fitting the linear part")
+    network.linear.weight.requires_grad_(False).copy_(linear_weights(train, devs, shape.hashes))
     steps = recipe.epochs * -(-len(train) // recipe.batch)
     descent = _Descent(network, recipe, steps)
     losses: list[float] = []
@@ -122,12 +122,11 @@ class _Descent:
     """Adam, with a learning rate that rises over a tenth of the steps and then falls to zero."""
 
     def __init__(self, network: BiLSTM, recipe: Recipe, steps: int) -> None:
-        self._parameters = list(network.parameters())
-        linear = list(network.linear.parameters())
-        others = [own for name, own in network.named_parameters() if not name.startswith("linear.")]
-        rates = [recipe.learning_rate, recipe.learning_rate * recipe.linear_rate]
-        self._optimizer = torch.optim.Adam([{"params": others}, {"params": linear}])
-        self._schedule = torch.optim.lr_scheduler.OneCycleLR(self._optimizer, rates, total_steps=steps, pct_start=0.1)
+        self._parameters = [own for own in network.parameters() if own.requires_grad]
+        self._optimizer = torch.optim.Adam(self._parameters)
+        self._schedule = torch.optim.lr_scheduler.OneCycleLR(
+            self._optimizer, recipe.learning_rate, total_steps=steps, pct_start=0.1
+        )
 
     def step(self, loss: Tensor) -> None:
         self._optimizer.zero_grad()
@@ -142,12 +141,11 @@ def _epoch(network: BiLSTM, train: Sequence[Encoded], recipe: Recipe, descent: _
     for batch in _batches(train, recipe.batch, draw):
         features, lengths = _tensors(batch)
         features = torch.where(torch.rand(features.shape) < recipe.feature_dropout, PAD, features)
-        # Each part learns by itself: together, one would leave to the other what both can say, and the mean gain less.
-        losses = [
-            nn.functional.cross_entropy(logits, _labels(batch), label_smoothing=recipe.label_smoothing)
-            for logits in network.parts(features, lengths)
-        ]
-        descent.step(sum(losses, torch.zeros(())))
+        # The linear part is fitted by itself: together, one part leaves to the other what both can say, and the
+        # mean of both gains less.
+        read, _ = network.parts(features, lengths)
+        loss = nn.functional.cross_entropy(read, _labels(batch), label_smoothing=recipe.label_smoothing)
+        descent.step(loss)
 
 
 def _batches(items: Sequence[Encoded], size: int, draw: random.Random) -> Iterator[list[Encoded]]:

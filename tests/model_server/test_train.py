@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from model_server import fitting, report
+from model_server import engine, fitting, report
 from model_server.data import Example
 from model_server.model import WEIGHTS, Moderator
 from model_server.network import Shape
@@ -54,6 +54,13 @@ def test_it_learns_what_can_be_learnt() -> None:
     assert sum(a == item.label for a, item in zip(decided, test, strict=True)) >= 76
 
 
+def test_the_linear_part_decides_by_itself() -> None:
+    test = fitting.encode_all(invented(80, 3), SMALL)
+    rows = [item.rows for item in test]
+    _, logits = fitted(fitting.Recipe(epochs=1)).network.eval().parts(*engine.pad(rows, batch=80, length=8))
+    assert sum(a == item.label for a, item in zip(logits.argmax(1).tolist(), test, strict=True)) >= 76
+
+
 def test_the_same_seed_gives_the_same_network() -> None:
     recipe = fitting.Recipe(epochs=1)
     first, second = fitted(recipe).network.state_dict(), fitted(recipe).network.state_dict()
@@ -66,7 +73,8 @@ def test_it_stops_once_the_dev_loss_rises_and_keeps_the_best_epoch() -> None:
     told: list[str] = []
     worse = fitted(fitting.Recipe(epochs=12, batch=16), told, turned=True)  # what is learnt is wrong on the dev part
     best = worse.dev_losses.index(min(worse.dev_losses))
-    assert len(worse.dev_losses) == best + 2 == len(told) < 12
+    assert len(worse.dev_losses) == best + 2 < 12
+    assert sum(sentence.startswith("epoch") for sentence in told) == best + 2
 
 
 def test_the_temperature_cools_a_network_that_is_too_sure() -> None:
