@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from planner.base import FunctionRef, iso
@@ -11,7 +11,7 @@ from planner.fc.compare import difference
 from planner.outcome import LONGEST_APPLY
 from planner.plan import Plan
 from planner.provision import LiveDocument, holds_ours
-from planner.store import Attempt, Store
+from planner.store import Attempt, Lease, Pause, Proposal, Run, Store
 
 StillRuns = Callable[[str, datetime, datetime], bool | None]
 """Whether the process that called itself so at the first instant is alive at the second; None: that can't be known."""
@@ -30,6 +30,61 @@ class Unfinished:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Care:
+    """What a daemon does with the function: `mode` as configured, the newest run of each job, who holds the lease.
+
+    `lease` None: no daemon acts now. `proposal` is the one that waits for a person, if one does.
+    """
+
+    mode: str
+    pause: Pause | None = None
+    proposal: Proposal | None = None
+    lease: Lease | None = None
+    runs: Mapping[str, Run] = field(default_factory=dict)
+
+    def rows(self) -> tuple[tuple[str, str], ...]:
+        """Label and sentence, for people."""
+        acts = f"{self.lease.holder} acts" if self.lease else "no daemon acts"
+        said = [("daemon", f"mode {self.mode}; {acts}")]
+        if (pause := self.pause) is not None:
+            end = f"until {iso(pause.until)}" if pause.until else "until `planner resume`"
+            whose = "" if pause.function else "with every function, "
+            why = f": {pause.why}" if pause.why else ""
+            said.append(("paused", f"{whose}by {pause.who} since {iso(pause.since)}, {end}{why}"))
+        if (waiting := self.proposal) is not None:
+            how = f"`planner approve {waiting.plan_id}` or `planner reject {waiting.plan_id}`"
+            said.append(("proposed", f"plan {waiting.plan_id} until {iso(waiting.expires_at)}: {how}"))
+        runs = ((f"last {job}", run) for job, run in sorted(self.runs.items()))
+        said += [
+            (label, f"{'FAILED ' if run.failed else ''}{iso(run.began_at)}: {run.sentence}") for label, run in runs
+        ]
+        return tuple(said)
+
+    @property
+    def data(self) -> dict[str, object]:
+        """The same for machines."""
+        pause, waiting, lease = self.pause, self.proposal, self.lease
+        return {
+            "mode": self.mode,
+            "holder": lease.holder if lease else None,
+            "pause": pause
+            and {
+                "function": str(pause.function) if pause.function else None,
+                "since": iso(pause.since),
+                "until": iso(pause.until) if pause.until else None,
+                "who": pause.who,
+                "why": pause.why,
+            },
+            "proposal": waiting
+            and {"plan": waiting.plan_id, "sentence": waiting.sentence, "expires_at": iso(waiting.expires_at)},
+            "runs": {
+                job: {"began_at": iso(run.began_at), "failed": run.failed, "sentence": run.sentence}
+                for job, run in self.runs.items()
+            },
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """What is known at `now`. `live` None: no Function Compute is configured."""
 
@@ -39,6 +94,7 @@ class Status:
     applied: Plan | None
     last: Attempt | None
     unfinished: tuple[Unfinished, ...]
+    care: Care
 
     def rows(self) -> tuple[tuple[str, str], ...]:
         """Label and sentence, for people."""
@@ -48,6 +104,7 @@ class Status:
             ("instances", self._instances()),
             ("last outcome", self._last()),
             *((_LABELS[one.running], self._sentence(one)) for one in self.unfinished),
+            *self.care.rows(),
         )
 
     @property
@@ -67,6 +124,7 @@ class Status:
             "current_error": None if live is None else live.current_error,
             "last_outcome": None if self.last is None or self.last.outcome is None else self.last.outcome.data,
             "unfinished": [self._unfinished(one) for one in self.unfinished],
+            "daemon": self.care.data,
         }
 
     @property
@@ -168,7 +226,7 @@ class Status:
 
 
 def look(
-    store: Store, function: FunctionRef, live: LiveDocument | None, *, now: datetime, still_runs: StillRuns
+    store: Store, function: FunctionRef, live: LiveDocument | None, *, mode: str, now: datetime, still_runs: StillRuns
 ) -> Status:
     """Read the records of a function beside what FC holds; nothing is written."""
     applied = store.last_applied(function)
@@ -186,4 +244,17 @@ def look(
             )
             for attempt in store.unfinished(function)
         ),
+        care=_care(store, function, mode, now),
+    )
+
+
+def _care(store: Store, function: FunctionRef, mode: str, now: datetime) -> Care:
+    control = store.control
+    lease, last = control.lease(function), next(iter(control.proposals(function, limit=1)), None)
+    return Care(
+        mode=mode,
+        pause=control.paused(function, now=now),
+        proposal=last if last is not None and last.approved is None and now < last.expires_at else None,
+        lease=lease if lease is not None and now < lease.expires_at else None,
+        runs=control.last_runs(function),
     )

@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
 
 
 def status(config: ConfigFile = CONFIG, function: FunctionName = None, json: AsJson = False) -> None:
-    """Show what is wanted, what Function Compute holds and runs, and the last outcome; changes nothing."""
+    """Show what is wanted, what Function Compute holds and runs, the last outcome, and the daemon; changes nothing."""
     from rich.table import Table  # noqa: PLC0415  # `planner --help` stays fast
     from rich.text import Text  # noqa: PLC0415  # as above
 
@@ -31,7 +31,8 @@ def status(config: ConfigFile = CONFIG, function: FunctionName = None, json: AsJ
 
     room = Room.open(config, function)
     live = room.live() if room.connected else None
-    found = look(room.on_record, room.settings.ref, live, now=room.clock.now(), still_runs=still_runs)
+    mode, now = room.settings.daemon.mode, room.clock.now()
+    found = look(room.on_record, room.settings.ref, live, mode=mode, now=now, still_runs=still_runs)
     if json:
         show_json(found.data)
         return

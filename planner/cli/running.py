@@ -136,11 +136,11 @@ def _named(config: Path, function: str | None) -> tuple[Room, FunctionRef | None
 
 def _world(room: Room, store: Store, leases: Leases, stop: Event) -> World:
     """The ports of one function; `room` is its own, so that no two threads share a client."""
+    from planner.collect import collect  # noqa: PLC0415  # as above
     from planner.cycle import World  # noqa: PLC0415  # as above
     from planner.fc.retry import RetryPolicy  # noqa: PLC0415  # as above
     from planner.fc.sdk import Connection, connect  # noqa: PLC0415  # as above
     from planner.lease import Guarded  # noqa: PLC0415  # as above
-    from planner.sources.stored import SERIES  # noqa: PLC0415  # as above
 
     settings = room.settings
     address = f"{room.config.fc.protocol}://{room.config.fc.address}"
@@ -150,10 +150,15 @@ def _world(room: Room, store: Store, leases: Leases, stop: Event) -> World:
     def ask(now: datetime, adopt: bool) -> Question:  # a port of two plain arguments
         return room.question(history=None, now=now, horizon=settings.daemon.horizon, adopt=adopt)
 
+    series = _series(room)
+
     def recent(start: datetime, end: datetime) -> Sequence[Point]:
-        if settings.history.source == "file":
-            return ()
-        return store.load_points(settings.name, SERIES, start=start, end=end)
+        # The ways in which a load is told stand in order of trust.
+        told = (store.load_points(settings.name, name, start=start, end=end) for name in series)
+        return next(filter(None, told), ())
+
+    def fetch(now: datetime) -> str:
+        return collect(settings.ref, room.source, store, now).sentence
 
     return World(
         settings=settings,
@@ -164,9 +169,19 @@ def _world(room: Room, store: Store, leases: Leases, stop: Event) -> World:
         still_runs=still_runs,
         ask=ask,
         recent=recent,
+        collect=fetch if settings.history.collected else None,
         fits=room.fits(None),
         stopping=stop.is_set,
     )
+
+
+def _series(room: Room) -> tuple[str, ...]:
+    """Where stored points that go on are, the most trusted first; a file doesn't go on."""
+    from planner.sources.stored import SERIES  # noqa: PLC0415  # as above
+
+    if room.settings.history.collected:
+        return tuple(way.series for way in room.source.ways if not way.inferred)
+    return (SERIES,) if room.settings.history.source == "database" else ()
 
 
 @contextmanager

@@ -54,6 +54,7 @@ def test_before_anything_was_planned(planner: Planner, site: Path) -> None:
         "document",
         "instances",
         "last outcome",
+        "daemon",
     ]
     assert "no plan was applied yet" in told.out
     assert "Function Compute holds no provision config" in told.out
