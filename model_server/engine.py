@@ -70,9 +70,9 @@ class Engine:
             network, shape=shape, labels=tuple(about["labels"]), temperature=float(about["temperature"]), device=device
         )
 
-    def encode(self, text: str, max_tokens: int) -> list[tuple[int, ...]]:
+    def encode(self, text: str, max_rows: int) -> list[tuple[int, ...]]:
         """The text's features for this network's embedding table."""
-        return encode(text, hashes=self._shape.hashes, max_tokens=max_tokens)
+        return encode(text, hashes=self._shape.hashes, max_rows=max_rows)
 
     def run(self, rows: Rows, *, batch: int, length: int) -> list[tuple[float, ...]]:
         """Probabilities of at most `batch` texts of at most `length` tokens; the network sees exactly that shape."""

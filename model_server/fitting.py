@@ -68,7 +68,7 @@ def balanced(trains: Sequence[Sequence[Encoded]], most: int = 4) -> list[Encoded
 def encode_all(examples: Sequence[Example], shape: Shape) -> list[Encoded]:
     """The examples as the network reads them."""
     return [
-        Encoded(rows=encode(example.text, hashes=shape.hashes, max_tokens=LENGTHS[-1]), label=example.label)
+        Encoded(rows=encode(example.text, hashes=shape.hashes, max_rows=LENGTHS[-1]), label=example.label)
         for example in examples
     ]
 

@@ -18,7 +18,9 @@ INVERSE_PENALTIES = (0.1, 1.0, 10.0)
 
 
 def linear_weights(train: Sequence[Encoded], devs: Sequence[Sequence[Encoded]], hashes: int) -> torch.Tensor:
-    """The weights (hashes, 2) of `BiLSTM.linear`: a text's logits are their sum over the square root of its features.
+    """The weights (hashes, 2) of `BiLSTM.linear`.
+
+    A text's logits are its script's, plus the sum of its features' over the square root of their number.
 
     Rare features weigh more before the penalty (inverse document frequency), which the weights then contain.
     Gradient descent that gives every weight the same pace, as the LSTM's does, ranks far worse here.
@@ -39,9 +41,10 @@ def linear_weights(train: Sequence[Encoded], devs: Sequence[Sequence[Encoded]], 
 
 
 def _counts(items: Sequence[Encoded], hashes: int) -> csr_matrix:
-    """Each text's features, over the square root of their number."""
+    """Each text's features, but for its script over the square root of their number."""
     numbers = [[number for row in item.rows for number in row] for item in items]
-    values = np.concatenate([np.full(len(own), 1 / np.sqrt(max(len(own), 1))) for own in numbers])
+    # The first row, of one feature, is the intercept.
+    values = np.concatenate([[1.0, *[1 / np.sqrt(max(len(own) - 1, 1))] * (len(own) - 1)] for own in numbers])
     ends = np.cumsum([0, *map(len, numbers)])
     matrix = csr_matrix((values, np.concatenate([np.array(own, int) for own in numbers]), ends), (len(items), hashes))
     matrix.sum_duplicates()

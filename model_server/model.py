@@ -17,7 +17,7 @@ BATCHES = (1, 2, 4, 8, 16, 32)
 """Numbers of texts for which the network runs; a smaller batch is filled up to the next one."""
 
 LENGTHS = (8, 32, 128)
-"""Numbers of tokens for which the network runs; what follows the last one in a text is not read."""
+"""Numbers of rows (tokens, and one for the script) for which the network runs; longer texts are cut."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +78,7 @@ class Moderator:
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
         """One prediction per text, in their order; a text's does not depend on the others.
 
-        Raises `ValueError` for no text or more than `max_batch`. Of a text the first 128 tokens are read.
+        Raises `ValueError` for no text or more than `max_batch`. Of a text the first 127 tokens are read.
         """
         if not 1 <= len(texts) <= self.max_batch:
             message = f"from 1 to {self.max_batch} texts at once, not {len(texts)}"

@@ -60,13 +60,19 @@ class BiLSTM(nn.Module):
 
     def parts(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """The logits of the LSTM and those of the linear part, each fit for use alone; `forward` is their mean."""
-        read: Tensor = self.head(self.dropout(self._read(features[..., 1:], lengths)))
-        bag: Tensor = self.linear(features.flatten(1))
-        seen = (features != PAD).sum((1, 2)).clamp(min=1)
-        return read, bag / seen.to(bag.dtype).sqrt()[:, None]
+        read: Tensor = self.head(self.dropout(self._read(features, lengths)))
+        # The first row is the text's script: its weight is the intercept, which no length divides.
+        text, tokens = features[:, 0], features[:, 1:]
+        bag: Tensor = self.linear(tokens.flatten(1))
+        seen = (tokens != PAD).sum((1, 2)).clamp(min=1)
+        intercept: Tensor = self.linear(text)
+        return read, intercept + bag / seen.to(bag.dtype).sqrt()[:, None]
 
     def _read(self, features: Tensor, lengths: Tensor) -> Tensor:
         """The LSTM's states over a text, their largest and their mean: (batch, 4 * hidden)."""
+        # A token's triple is the linear part's alone; the script's row has no triple.
+        features = features.clone()
+        features[:, 1:, 0] = PAD
         batch, tokens, _ = features.shape
         rows = torch.where(features == PAD, PAD, features % (self.embedding.num_embeddings - 1) + 1)
         embedded = self.dropout(self.embedding(rows.flatten(0, 1)).unflatten(0, (batch, tokens)))

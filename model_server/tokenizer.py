@@ -20,21 +20,24 @@ PAD = 0
 """The number of no feature, and of no token: its row is all zeros."""
 
 _HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
+_HAN_ONLY = re.compile(rf"[{_HAN}]")
 _TOKEN = re.compile(rf"[{_HAN}]|\d+|(?:(?![{_HAN}])[^\W\d_])+|([^\w\s]|_)\1*")
 
 
-def encode(text: str, *, hashes: int, max_tokens: int) -> list[tuple[int, ...]]:
-    """The feature rows of a text's first `max_tokens` tokens, each feature in [1, hashes).
+def encode(text: str, *, hashes: int, max_rows: int) -> list[tuple[int, ...]]:
+    """The feature rows of a text: that of its script, then its first tokens', at most `max_rows` rows in all.
 
-    A text without a token (empty, white space) has no row. Two texts that differ only in width forms,
-    compatibility characters or invisible format characters have the same rows.
+    Each feature is in [1, hashes). The first row says only whether there is a Han character among those tokens:
+    what is usual, and how often a text is flagged, differs by script. Two texts that differ only in width
+    forms, compatibility characters or invisible format characters have the same rows.
     """
-    rows = []
+    tokens = list(islice(_tokens(text), max_rows - 1))
+    script = "han" if any(_HAN_ONLY.match(token) for token in tokens) else "other"
+    rows: list[tuple[int, ...]] = [(_hash(f"script {script}", hashes),)]
     two_before = before = ""
-    for token in islice(_tokens(text), max_tokens):
+    for token in tokens:
         lower = token.lower()
-        names = _features(token, lower, before, two_before)
-        rows.append(tuple(_hash(name, hashes) for name in names))
+        rows.append(tuple(_hash(name, hashes) for name in _features(token, lower, before, two_before)))
         two_before, before = before, lower
     return rows
 

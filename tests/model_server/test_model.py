@@ -97,8 +97,8 @@ def test_the_network_sees_warmed_shapes_only(small: Path, monkeypatch: pytest.Mo
 def test_padding_changes_no_logit() -> None:
     torch.manual_seed(0)
     network = BiLSTM(SMALL).eval()
-    rows = [[(1, 2, 3), (4, 9), (5, 6)]]
-    short = network(*engine.pad(rows, batch=1, length=3))
+    rows = [[(7,), (1, 2, 3), (4, 9), (5, 6)]]
+    short = network(*engine.pad(rows, batch=1, length=4))
     long = network(*engine.pad(rows, batch=8, length=32))
     torch.testing.assert_close(long[:1], short)
 
@@ -107,7 +107,7 @@ def test_each_direction_reads_the_whole_text() -> None:
     torch.manual_seed(0)
     network = BiLSTM(SMALL).eval()
     torch.nn.init.normal_(network.embedding.weight)
-    rows = [[(9, 1), (9, 2), (9, 3)], [(9, 3), (9, 2), (9, 1)]]
+    rows = [[(7,), (9, 1), (9, 2), (9, 3)], [(7,), (9, 3), (9, 2), (9, 1)]]
     ordered, turned = network(*engine.pad(rows, batch=2, length=8))
     assert not torch.allclose(ordered, turned)
 
@@ -118,7 +118,7 @@ def test_weights_come_back_as_they_were_saved(small: Path) -> None:
     torch.manual_seed(0)
     network = BiLSTM(SMALL)
     torch.nn.init.normal_(network.embedding.weight)
-    row = tokenizer.encode("hello there", hashes=SMALL.hashes, max_tokens=8)
+    row = tokenizer.encode("hello there", hashes=SMALL.hashes, max_rows=8)
     logits = network.eval()(*engine.pad([row], batch=1, length=8))
     expected = torch.softmax(logits / 2.0, dim=1)[0].tolist()
     assert moderator.predict(["hello there"])[0].probabilities == pytest.approx(expected, abs=1e-3)

@@ -7,8 +7,8 @@ import pytest
 from model_server.tokenizer import FEATURES, PAD, encode
 
 
-def rows(text: str, max_tokens: int = 128) -> list[tuple[int, ...]]:
-    return encode(text, hashes=4096, max_tokens=max_tokens)
+def rows(text: str, max_rows: int = 128) -> list[tuple[int, ...]]:
+    return encode(text, hashes=4096, max_rows=max_rows)
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ def rows(text: str, max_tokens: int = 128) -> list[tuple[int, ...]]:
     ],
 )
 def test_words_characters_numbers_and_signs_are_tokens(text: str, tokens: int) -> None:
-    assert len(rows(text)) == tokens
+    assert len(rows(text)) == 1 + tokens  # the first row is the script's
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_disguises_of_a_text_read_alike(text: str, same: str) -> None:
 
 
 def test_capitals_are_told_from_small_letters_by_the_shape_alone() -> None:
-    loud, quiet = rows("FREE")[0], rows("free")[0]
+    loud, quiet = rows("FREE")[1], rows("free")[1]
     assert [a == b for a, b in zip(loud, quiet, strict=True)].count(False) == 1
 
 
@@ -49,10 +49,14 @@ def test_features_stay_in_the_table_and_are_never_the_padding() -> None:
     assert all(len(row) <= FEATURES for row in rows("extraordinariness " * 3))
 
 
+def test_the_first_row_says_whether_there_is_a_han_character() -> None:
+    assert rows("今天")[0] == rows("ok 今天")[0] != rows("ok")[0] == rows("")[0]
+
+
 def test_a_text_is_cut_after_the_last_token() -> None:
-    assert rows("a b c d", max_tokens=2) == rows("a b")
+    assert rows("a b c d", max_rows=3) == rows("a b")
 
 
 def test_the_hash_is_the_same_on_every_machine() -> None:
     # Weights are useless under another hash.
-    assert rows("a")[0] == (2284, 3924, 482, 1782)
+    assert rows("a") == [(1190,), (2284, 3924, 482, 1782)]

@@ -140,3 +140,11 @@ def test_the_bundled_card_shows_the_bundled_report() -> None:
     for language in written["languages"]:
         for name, row in language["scores"].items():
             assert f"| {language['name']} | {name} | {row['model']['value']:.3f} (" in card
+
+
+def test_the_bundled_network_is_no_worse_than_the_baseline_by_any_interval() -> None:
+    written = json.loads((WEIGHTS.parent / "report.json").read_text(encoding="utf-8"))
+    assert {language["name"] for language in written["languages"]} == {"en", "zh"}
+    for language in written["languages"]:
+        for name, row in language["scores"].items():
+            assert row["difference"]["high"] >= 0, (language["name"], name)
