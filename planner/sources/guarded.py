@@ -76,7 +76,8 @@ def get(url: str, *, headers: Mapping[str, str], clock: Clock, allow_reserved: b
         if not allow_reserved:
             _refuse_reserved(connection.sock, host)
         connection.request("GET", f"{parts.path}?{parts.query}", headers=dict(headers))
-        return _read(connection.getresponse(), host, clock)
+        with connection.getresponse() as answer:
+            return _read(answer, host, clock)
     except ssl.SSLError as error:
         raise SourceError(
             f"The secure connection to {host} failed: {error.reason}", remedy="Check its certificate."
