@@ -47,6 +47,11 @@ minute has 1 minute in 150 without any, one of 20 none in 900 years."""
 NIGHT = timedelta(hours=12)
 """A longer hole is an outage of the monitoring rather than a night."""
 
+LONG = 1440
+"""Periods of a read that is worth comparing both ways, which costs two metrics more: a first one."""
+DIFFERENT = 0.1
+"""Share by which the two may differ before it is told: which instances the mean is over is not published."""
+
 Series = Mapping[int, float]
 """A metric: its value by the start of each period, in seconds since 1970."""
 Read = Callable[[str], Series]
@@ -80,6 +85,8 @@ def derive(read: Read, periods: range, *, settled: int, mean_duration: timedelta
         idle = dict.fromkeys(_idle(read, periods, {**best, **other}, settled), 0.0)
     served, remarks = _with_turned_away(read, {**best, **other}, periods.step, mean_duration)
     instances, calls = (best, other) if first is _by_instances else (other, best)
+    if first is _by_instances and len(instances) >= LONG:
+        remarks += _compared(instances, _by_calls(read, periods.step))
     return Derived(
         by_instances={t: served[t] for t in instances if t in served},
         by_calls={t: served[t] for t in calls if t in served},
@@ -110,6 +117,15 @@ def _by_calls(read: Read, seconds: int) -> Series:
     return {
         t: count / seconds * duration.get(t, 0.0) / 1000 for t, count in calls.items() if t in duration or count == 0
     }
+
+
+def _compared(instances: Series, calls: Series) -> tuple[str, ...]:
+    common = [t for t in instances if t in calls]
+    by_instances, by_calls = (sum(series[t] for t in common) for series in (instances, calls))
+    if not by_calls or abs(by_instances / by_calls - 1) <= DIFFERENT:
+        return ()
+    ratio = by_instances / by_calls
+    return (f"concurrent requests x instances are {ratio:.2f} times calls x duration over {len(common):,} periods",)
 
 
 def _idle(read: Read, periods: range, told: Series, settled: int) -> set[int]:

@@ -13,6 +13,7 @@ from planner.sources.derive import (
     AT_ONCE,
     CALLS,
     DURATION,
+    LONG,
     NIGHT,
     ON_DEMAND,
     PROVISIONED,
@@ -78,6 +79,21 @@ def test_what_is_not_needed_is_not_asked_for() -> None:
     # The third minute has no point yet, and is too young for its silence to say anything.
     derive(read, range(0, 180, 60), settled=120, mean_duration=None)
     assert set(asked) == {AT_ONCE, PROVISIONED, ON_DEMAND, *THROTTLES}
+
+
+@pytest.mark.parametrize(
+    ("minutes", "at_once", "remarks"),
+    [
+        (LONG, 6.0, ("concurrent requests x instances are 1.20 times calls x duration over 1,440 periods",)),
+        (LONG, 5.4, ()),
+        (LONG - 1, 6.0, ()),
+    ],
+    ids=["far apart", "near", "short"],
+)
+def test_a_first_read_tells_where_the_two_ways_disagree(minutes: int, at_once: float, remarks: tuple[str, ...]) -> None:
+    metrics = {AT_ONCE: at_once, PROVISIONED: 1.0, ON_DEMAND: 0.0, CALLS: 300.0, DURATION: 1000.0}
+    found = derived({name: dict.fromkeys(range(minutes), value) for name, value in metrics.items()}, minutes=minutes)
+    assert (len(found.by_instances), found.remarks) == (minutes, remarks)
 
 
 class TestTurnedAway:
