@@ -39,8 +39,8 @@ LOOK_BACK = 3 * watch.SURPRISE
 """Points that are older say nothing of the present."""
 MORE = 1.1
 """An approved plan's successor may add this much of what was approved: minutes pass, and the horizon with them."""
-DAEMON = "daemon of "
-"""Prefix of who acts, in front of the process."""
+DAEMON = "daemon "
+"""Prefix of who acts; a token that no other process has, and whose process it is, follow."""
 
 
 class Stopping(Exception):
@@ -307,7 +307,7 @@ def _close_unfinished(world: World) -> list[str]:
     custody.close_unfinished(
         world.store, world.fc, world.function, clock=world.clock, still_runs=still_runs, say=said.append
     )
-    return said
+    return [sentence.rstrip(".") for sentence in said]
 
 
 def _applied(world: World) -> Plan | None:

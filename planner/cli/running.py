@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import secrets
 import signal
 from contextlib import contextmanager
 from datetime import timedelta
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from planner.pipeline import Question
     from planner.store import Point, Store
 
+USUALLY = (10_000, 10, 10)
+"""Objects of each generation after which cyclic garbage is looked for."""
 CONNECT, READ = timedelta(seconds=3), timedelta(seconds=5)
 """Time-outs of a put: it is over well before the lease that it was begun under."""
 
@@ -65,7 +69,10 @@ def run(config: ConfigFile = CONFIG, once: Once = False, log: Log = LogForm.TEXT
         raise ConfigError(
             f"{room.config.path} names no Function Compute", remedy="Set fc.region or fc.endpoint; see docs/daemon.md."
         )
-    stop, name = Event(), f"{DAEMON}{who()}"
+    # Two containers may have one host name and one process number.
+    stop, name = Event(), f"{DAEMON}{secrets.token_hex(3)} of {who()}"
+    # The command line looks for cyclic garbage rarely, since commands are short; this one is not.
+    gc.set_threshold(*USUALLY)
     leases = Leases(room.store.control, name, clock=room.clock)
     worlds = [_world(room.of(each.ref), room.store, leases, stop) for each in room.config.functions]
     scheduler = Scheduler(worlds, leases, clock=room.clock)

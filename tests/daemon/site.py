@@ -75,7 +75,7 @@ class Site:
         self, section: str, *functions: FunctionRef, name: str = "one", workers: int = 4
     ) -> tuple[Scheduler, list[World]]:
         """A daemon for these functions, `asr-gpu` without any."""
-        leases = Leases(self.store.control, f"{DAEMON}me@{name} pid 1", clock=self.clock, ticks=self.clock.monotonic)
+        leases = Leases(self.store.control, f"{DAEMON}of me@{name} pid 1", clock=self.clock, ticks=self.clock.monotonic)
         worlds = [self.world(section, each, leases) for each in functions or (ASR,)]
         return Scheduler(worlds, leases, clock=self.clock, workers=workers), worlds
 

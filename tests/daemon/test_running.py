@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import socket
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from planner.emulator import Running
+from planner.cli.notify import notify
+from planner.emulator import Load, ManualClock, Running, Settings, World, running
+from tests.cli.conftest import FUNCTION as SPEC
 from tests.cli.conftest import Planner, _clean, fc, planner, site, write_config
 
 __all__ = ["_clean", "fc", "planner", "site"]
@@ -127,8 +130,6 @@ def test_what_is_rejected_is_not(planner: Planner, site: Path, fc: Running) -> N
 
 
 def test_the_service_manager_is_told_where_there_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from planner.cli.notify import notify
-
     notify("READY=1")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(tmp_path / "n"))
@@ -137,3 +138,24 @@ def test_the_service_manager_is_told_where_there_is_one(tmp_path: Path, monkeypa
         notify("READY=1")
         assert manager.recv(64) == b"READY=1"
     notify("WATCHDOG=1")
+
+
+def test_what_is_collected_comes_before_the_plan(planner: Planner, tmp_path: Path) -> None:
+    began = datetime.now(UTC) - timedelta(hours=5)
+    settings = Settings(evaluation_lag_seconds=0, metric_calls_per_second=0)
+    with running(World(functions=(SPEC,), settings=settings), clock=ManualClock(began)) as lived:
+        lived.emulator.offer("asr-gpu", Load(values=(3.0, 4.0, 5.0), start=began, repeat=True))
+        lived.emulator.advance(timedelta(hours=5))
+        collected = FUNCTION.replace("file: history.csv", "source: cloudmonitor")
+        write_config(tmp_path, lived.endpoint, functions=f"{collected}  daemon: {{mode: auto}}\n")
+        ran = planner("run", "--once")
+
+        assert (ran.code, puts(lived)) == (0, 1)
+        assert [line.split()[3] for line in ran.err.splitlines()] == [
+            "lease:",
+            "collect:",
+            "verify:",
+            "plan:",
+            "retain:",
+        ]
+        assert said(planner)["collect"].startswith("29")
