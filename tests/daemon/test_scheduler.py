@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from threading import Event
+from threading import Event, Timer
 
 import pytest
 
@@ -281,3 +281,32 @@ def test_the_heartbeat_beats_until_it_is_told_to_stop(site: Site) -> None:
     run_until(stop, daemon, clock=SystemClock(), beaten=beaten)
     assert len(beats) >= 2
     assert not daemon.busy
+
+
+class SetBack(SystemClock):
+    """An hour fast until somebody mends it, right after the first look; monotonic time runs thirty times as fast."""
+
+    looks = 0
+
+    def now(self) -> datetime:
+        self.looks += 1
+        return super().now() + (timedelta(hours=1) if self.looks == 1 else timedelta(0))
+
+    def monotonic(self) -> float:
+        return 30 * super().monotonic()
+
+
+def test_a_clock_that_is_set_back_holds_the_heartbeat_up_for_a_moment_only(site: Site) -> None:
+    daemon, _ = site.daemon("")
+    stop = Event()
+    watchman = Timer(30, stop.set)
+    watchman.start()
+    beats: list[int] = []
+
+    def beaten() -> None:
+        beats.append(1)
+        stop.set()
+
+    run_until(stop, daemon, clock=SetBack(), beaten=beaten)
+    watchman.cancel()
+    assert beats
