@@ -97,15 +97,19 @@ class Told:
     finding: Finding
 
 
+def periods(world: World) -> Mapping[Job, timedelta]:
+    """How often each job of the function is due; one that isn't named has nothing to do."""
+    each = {Job.VERIFY: MINUTE, Job.PLAN: world.settings.daemon.plan_every, Job.RETAIN: timedelta(days=1)}
+    return each if world.collect is None else each | {Job.COLLECT: MINUTE}
+
+
 def due_jobs(world: World, now: datetime) -> tuple[Job, ...]:
     """What is due: by the clock, again after a failure, and a plan as soon as a person approved one."""
-    periods = {Job.VERIFY: MINUTE, Job.PLAN: world.settings.daemon.plan_every, Job.RETAIN: timedelta(days=1)}
-    if world.collect is not None:
-        periods[Job.COLLECT] = MINUTE
+    every = periods(world)
     recorded = world.store.control.last_runs(world.function)
     runs = {job: recorded[job] for job in Job if job in recorded}
-    due = set(Cadence(periods=periods).due(now, {job: run.began_at for job, run in runs.items()}))
-    due |= {job for job, run in runs.items() if job in periods and run.failed and now - run.ended_at >= RETRY}
+    due = set(Cadence(periods=every).due(now, {job: run.began_at for job, run in runs.items()}))
+    due |= {job for job, run in runs.items() if job in every and run.failed and now - run.ended_at >= RETRY}
     approved = _approved(world, now)
     if approved is not None and approved.decided_at is not None:
         last = runs.get(Job.PLAN)

@@ -74,6 +74,13 @@ class Control:
             )
             return len(gone.all())
 
+    def outcomes(self, function: FunctionRef) -> Mapping[str, int]:
+        """How many applies on record ended in each kind of outcome; those that have not ended are left out."""
+        mine = and_(PlanRow.function == function.name, PlanRow.qualifier == function.qualifier)
+        counted = select(AttemptRow.kind, func.count()).join(AttemptRow.plan).where(mine, AttemptRow.kind.is_not(None))
+        with self._database.reading() as session:
+            return {str(kind): count for kind, count in session.execute(counted.group_by(AttemptRow.kind))}
+
     def take_lease(self, function: FunctionRef, holder: str, *, now: datetime, lasts: timedelta) -> Lease | None:
         """Take, or renew, the right to act until `now + lasts`; None while somebody else holds it.
 
