@@ -21,6 +21,8 @@ ApiError
 ├── ResourceNotFound         404  Cloud Monitor: no such namespace
 ├── ActionNotFound           404  the gateway of Cloud Monitor: no such action
 ├── ThrottledUser            400  Cloud Monitor: too many calls in a second
+├── PathNotSupported         404  a path of the API with a method that it does not have
+├── InternalServerError      500  the emulator's own fault, whatever it is
 ├── NotCovered               501  the emulator's own: a route that it does not have
 └── Injected                  *   ordered by a fault
 
@@ -253,6 +255,26 @@ class ThrottledUser(ApiError):
     def code(self) -> str:
         """The `Code` of the body."""
         return "Throttling.User"
+
+
+class PathNotSupported(ApiError):
+    """A path of the API with a method that it does not have."""
+
+    status = 404
+
+    def __init__(self, method: str, path: str) -> None:
+        """Carry the text of the vendor's error page, which does not give the status."""
+        super().__init__(f"'{method}' against '{path}' is not supported")
+
+
+class InternalServerError(ApiError):
+    """Something that the emulator did not foresee; what, is in its log."""
+
+    status = 500
+
+    def __init__(self) -> None:
+        """Carry the text of the vendor's error page."""
+        super().__init__("an internal error has occurred. Please retry.")
 
 
 class NotCovered(ApiError):

@@ -208,7 +208,9 @@ def tracked(policy: TrackingPolicy, moment: Moment, settings: Settings) -> int:
     above = _all_last(minutes, settings.tracker_out_minutes, lambda metric: metric > goal)
     below = _all_last(minutes, settings.tracker_in_minutes, lambda metric: metric < goal)
     if moment.steps and above is not None:
-        value = max(value, math.ceil(moment.warm * above / goal - _ROUNDING))
+        # Bounded before it is rounded: beside a tiny goal the quotient may be infinite.
+        wanted = min(moment.warm * above / goal, policy.max_capacity)
+        value = max(value, math.ceil(wanted - _ROUNDING))
     elif moment.steps and below is not None:
         surplus = value * settings.scale_in_coefficient * (1 - below / goal)
         value -= math.floor(surplus + _ROUNDING)

@@ -165,6 +165,12 @@ class Settings:
     body_limit_mb: int = 32
     """The largest body of a request or an answer. 32 is published for requests, no figure for answers."""
 
+    control_body_limit_mb: int = 1
+    """The largest body (MiB) of an API call that is no request to an instance; over it 413 `EntityTooLarge`.
+
+    The code is published, neither its status here nor a figure. A full config of 200 policies has 60 KB.
+    CreateFunction and UpdateFunction, which may carry code, go by `body_limit_mb`."""
+
     seed: int = 0
     """Seed of the start-up draws: the same seed and calls give the same history."""
 
@@ -195,8 +201,9 @@ class Settings:
             (min(self.startup_seconds, default=-1.0) >= 0, "startup_seconds needs at least one value, none negative"),
             (min(self.tracker_out_minutes, self.tracker_in_minutes) >= 1, "trackers need at least one full minute"),
             (
-                min(self.max_processes, self.max_process_memory_mb, self.body_limit_mb) >= 1,
-                "max_processes, max_process_memory_mb and body_limit_mb must be at least 1",
+                min(self.max_processes, self.max_process_memory_mb, self.body_limit_mb, self.control_body_limit_mb)
+                >= 1,
+                "max_processes, max_process_memory_mb, body_limit_mb and control_body_limit_mb must be at least 1",
             ),
             (
                 min(self.start_deadline_seconds, self.on_demand_idle_seconds, self.termination_grace_seconds) >= 0,

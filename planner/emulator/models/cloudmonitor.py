@@ -14,11 +14,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from heapq import merge
 from itertools import islice
-from typing import Self
+from typing import Any, Self
 from zoneinfo import ZoneInfo
 
 from planner.emulator.errors import MissingParameter, NotCovered, ParameterInvalid, ResourceNotFound
 from planner.emulator.faults import MetricFault
+from planner.emulator.incoming import read_json, read_whole
 from planner.emulator.models.account import Account
 from planner.emulator.models.document import Json
 from planner.emulator.models.metrics import (
@@ -165,7 +166,7 @@ def _filters(text: str, names: tuple[str, ...]) -> tuple[Mapping[str, str], ...]
     if not text:
         return ()
     try:
-        read = json.loads(text)
+        read = read_json(text)
     except ValueError as error:
         message = f"The Dimensions is not JSON (actual: '{text}')"
         raise ParameterInvalid(message) from error
@@ -202,8 +203,9 @@ def _whole(parameters: Mapping[str, str], name: str, default: int, allowed: rang
     text = parameters.get(name, "")
     if not text:
         return default
-    if text.isascii() and text.isdigit() and int(text) in allowed:
-        return int(text)
+    number = read_whole(text)
+    if number is not None and number in allowed:
+        return number
     choice = f"from {allowed[0]} to {allowed[-1]}" if isinstance(allowed, range) else f"one of {allowed}"
     message = f"The {name} should be {choice} (actual: '{text}')"
     raise ParameterInvalid(message)
@@ -237,7 +239,8 @@ def _place(token: str, name: str) -> _Place:
     if not token:
         return 0, ()
     try:
-        of, milliseconds, dimensions = json.loads(base64.urlsafe_b64decode(token.encode()))
+        read: Any = read_json(base64.urlsafe_b64decode(token.encode()))
+        of, milliseconds, dimensions = read
         place = int(milliseconds), tuple((str(key), str(value)) for key, value in dimensions)
         datetime.fromtimestamp(place[0] / 1000, UTC)
     except (binascii.Error, ValueError, TypeError, OverflowError, OSError) as error:

@@ -1,9 +1,9 @@
 """ListInstances: the instances of a function and qualifier that has a config, warm and starting."""
 
-import json
 from collections.abc import Iterator
 
 from planner.emulator.errors import InvalidArgument, NotCovered
+from planner.emulator.incoming import read_json, read_whole
 from planner.emulator.models.account import Account
 from planner.emulator.models.call import Call
 from planner.emulator.models.config import ConfigState
@@ -58,7 +58,7 @@ def _instances(account: Account, config: ConfigState) -> Iterator[Json]:
 
 def _words(text: str) -> list[str]:
     try:
-        words = json.loads(text) if text else []
+        words = read_json(text) if text else []
     except ValueError:
         words = None
     if isinstance(words, list):
@@ -70,7 +70,8 @@ def _words(text: str) -> list[str]:
 def _limit(text: str) -> int:
     if not text:
         return _MAX
-    if text.isascii() and text.isdigit() and int(text) <= _MAX:
-        return int(text)
+    limit = read_whole(text)
+    if limit is not None and limit <= _MAX:
+        return limit
     message = f"The Limit should be an integer from 0 to {_MAX} (actual: '{text}')"
     raise InvalidArgument(message)

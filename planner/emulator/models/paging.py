@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 
 from planner.emulator.errors import InvalidArgument
+from planner.emulator.incoming import read_json, read_whole
 from planner.emulator.models.document import Json
 
 _MAX_PAGE = 100
@@ -38,7 +39,7 @@ def _read_token(token: str) -> Place:
     if not token:
         return ()
     try:
-        place = json.loads(base64.urlsafe_b64decode(token.encode()))
+        place = read_json(base64.urlsafe_b64decode(token.encode()))
     except (binascii.Error, ValueError) as error:
         raise _no_token(token) from error
     if not isinstance(place, list):
@@ -53,7 +54,8 @@ def _no_token(token: str) -> InvalidArgument:
 def _limit(text: str, default: int) -> int:
     if not text:
         return default
-    if text.isascii() and text.isdigit() and 1 <= int(text) <= _MAX_PAGE:
-        return int(text)
+    limit = read_whole(text)
+    if limit is not None and 1 <= limit <= _MAX_PAGE:
+        return limit
     message = f"The Limit should be an integer from 1 to {_MAX_PAGE} (actual: '{text}')"
     raise InvalidArgument(message)

@@ -6,6 +6,7 @@ follow their style and are the emulator's own. Ranges: struct page of PutProvisi
 the resource's limits; metric targets are ratios in every example.
 """
 
+import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -149,8 +150,9 @@ def _instances(values: Json, key: str, *, required: bool) -> int | None:
 
 
 def _ratio(entry: Json, key: str) -> None:
+    """A number in (0, 1]; those so small that a float keeps only part of their digits count as 0."""
     value = entry.get(key)
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 1:
+    if isinstance(value, int | float) and not isinstance(value, bool) and sys.float_info.min <= value <= 1:
         return
     actual = "none" if value is None else repr(value)
     message = f"The {title(key)} should be greater than 0 and at most 1 (actual: {actual})"

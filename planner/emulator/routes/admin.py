@@ -1,6 +1,5 @@
 """What FC does not have: the clock, offered load, functions, faults, the journal, the state."""
 
-import json
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,11 +11,13 @@ from starlette.routing import Route
 from planner.emulator.clock import ClockNotMovable, aware
 from planner.emulator.errors import ApiError
 from planner.emulator.faults import fault_from_json
+from planner.emulator.incoming import read_json
 from planner.emulator.models.document import Json
 from planner.emulator.models.emulator import Emulator
 from planner.emulator.models.function import LATEST, FunctionSpec
 from planner.emulator.models.load import CONCURRENCY, Load
 from planner.emulator.models.traffic import TraceFormat, parse_trace
+from planner.emulator.models.validation import checked_object
 
 ADMIN = "/_emulator"
 
@@ -48,11 +49,11 @@ def _endpoint(emulator: Emulator, handler: _Handler) -> Callable[[Request], Awai
     async def endpoint(request: Request) -> Response:
         try:
             raw = await request.body()
-            body = {_CSV: raw.decode("utf-8-sig")} if _is_csv(request) else json.loads(raw or b"{}")
+            body = {_CSV: raw.decode("utf-8-sig")} if _is_csv(request) else checked_object(read_json(raw or b"{}"))
             return JSONResponse(handler(emulator, request, body))
         except ApiError as error:
             return JSONResponse({"error": error.message}, status_code=error.http_status)
-        except (ValueError, TypeError, KeyError, AttributeError, ClockNotMovable) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError, ClockNotMovable) as error:
             message = f"{type(error).__name__}: {error}"
             return JSONResponse({"error": message}, status_code=400)
 

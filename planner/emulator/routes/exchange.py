@@ -1,6 +1,6 @@
 """One request and its answer: faults, errors as bodies, the journal, headers. Every action passes here."""
 
-import json
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import format_datetime
@@ -9,8 +9,10 @@ import anyio.lowlevel
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from planner.emulator.errors import ApiError, Injected, error_body
+from planner.emulator.errors import ApiError, Injected, InternalServerError, error_body
 from planner.emulator.faults import Fault
+from planner.emulator.incoming import read_json
+from planner.emulator.instances.errors import EntityTooLarge
 from planner.emulator.models.document import Json
 from planner.emulator.models.emulator import Emulator
 from planner.emulator.models.journal import Entry
@@ -20,6 +22,9 @@ CUT = "cut"
 """Key of the connection's state under which the server leaves a way to cut it."""
 
 _HARMLESS = Fault()
+LOG = logging.getLogger("planner.emulator")
+_MAY_CARRY_CODE = ("CreateFunction", "UpdateFunction")
+_MIB = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,16 +46,18 @@ Perform = Callable[[Asked], Json | None]
 async def exchange(emulator: Emulator, action: str, request: Request, perform: Perform) -> Response:
     """Let an action be carried out, unless a fault comes first, and note it in the journal."""
     fault = emulator.faults.take(action) or _HARMLESS
-    raw = await request.body()
-    body = _body(raw)
+    settings = emulator.settings
+    most = settings.body_limit_mb if action in _MAY_CARRY_CODE else settings.control_body_limit_mb
+    raw = await _received(request, most * _MIB)
     if fault.latency_seconds:
         await anyio.sleep(fault.latency_seconds)
     each = _Exchange(
         emulator=emulator,
         action=action,
         request=request,
+        most=most * _MIB,
         raw=raw,
-        body=body,
+        body=_body(raw),
         fault=fault,
         request_id=emulator.journal.next_request_id(emulator.now()),
     )
@@ -63,10 +70,21 @@ async def exchange(emulator: Emulator, action: str, request: Request, perform: P
     return each.response(answer)
 
 
+async def _received(request: Request, most: int) -> bytes:
+    """The body; of one that is longer than `most` bytes only so much that this shows.
+
+    It is received to its end all the same: who still sends does not hear the refusal.
+    """
+    raw = bytearray()
+    async for chunk in request.stream():
+        raw += chunk[: most + 1 - len(raw)]
+    return bytes(raw)
+
+
 def _body(raw: bytes) -> object:
     """The JSON of a body, its text if it is none, None if it is empty."""
     try:
-        return json.loads(raw) if raw else None
+        return read_json(raw) if raw else None
     except ValueError:
         return raw.decode(errors="replace")
 
@@ -88,6 +106,8 @@ class _Exchange:
     emulator: Emulator
     action: str
     request: Request
+    most: int
+    """The bytes that a body may have."""
     raw: bytes
     body: object
     fault: Fault
@@ -100,13 +120,20 @@ class _Exchange:
         try:
             body = self._carry_out(perform)
         except ApiError as error:
-            refusal: Json = {**error_body(error, self.request_id)}
-            return _Answer(status=error.http_status, body=refusal, code=error.code)
+            return self._refusal(error)
+        except Exception:
+            LOG.exception("A request met an error that nothing foresaw.", extra={"action": self.action})
+            return self._refusal(InternalServerError())
         return _Answer(status=204 if body is None else 200, body=body, effect=True)
+
+    def _refusal(self, error: ApiError) -> _Answer:
+        return _Answer(status=error.http_status, body={**error_body(error, self.request_id)}, code=error.code)
 
     def _carry_out(self, perform: Perform) -> Json | None:
         if self.fault.status is not None:
             raise Injected(self.fault.code, self.fault.message, self.fault.status)
+        if len(self.raw) > self.most:
+            raise EntityTooLarge(self.most)
         check_signature(self.emulator, self.request, self.raw)
         asked = Asked(
             request=self.request,

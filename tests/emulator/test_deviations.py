@@ -1,0 +1,207 @@
+"""What is no document of FC is refused as FC would, and nothing that was refused stays behind."""
+
+import base64
+import http.client
+import json
+import logging
+from urllib.parse import quote
+
+import pytest
+
+from planner.emulator import Load
+from planner.emulator.models.emulator import Emulator
+from planner.emulator.models.operations import OPERATIONS
+from tests.emulator.fc import NOON, Fc, emulated
+from tests.published import Body, policy
+
+_CONFIG = "/2023-03-30/functions/asr/provision-config?qualifier=prod"
+_DEEP = "[" * 100_000
+
+
+def send(fc: Fc, method: str, path: str, body: str | bytes | None = None) -> tuple[int, Body, dict[str, str]]:
+    """Any bytes as they are: status, JSON and headers of the answer."""
+    connection = http.client.HTTPConnection(fc.url.removeprefix("http://"), timeout=20)
+    try:
+        connection.request(method, path, body.encode() if isinstance(body, str) else body)
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read() or b"{}"), {k.lower(): v for k, v in answer.getheaders()}
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize("goal", [1e-320, 2.2250738585072009e-308])
+def test_a_metric_target_that_no_float_holds_whole_is_refused(goal: float) -> None:
+    with emulated() as fc:
+        code, text = fc.refusal({"targetTrackingPolicies": [policy(metricTarget=goal)]})
+        assert (code, text) == (
+            "InvalidArgument",
+            f"The MetricTarget should be greater than 0 and at most 1 (actual: {goal})",
+        )
+
+
+def test_the_smallest_metric_target_scales_to_the_maximum_and_nothing_overflows() -> None:
+    with emulated() as fc:
+        fc.emulator.offer("asr", Load.constant(1000), qualifier="prod", metric="CPUUtilization")
+        tiny = policy(metricType="CPUUtilization", metricTarget=2.2250738585072014e-308, minCapacity=1, maxCapacity=7)
+        fc.put({"targetTrackingPolicies": [tiny]})
+        fc.wait(minutes=8)
+        assert fc.target() == 7
+
+
+_HALF = '{"defaultTarget": 1, "scheduledActions": [{"name": "\\ud800", "scheduleExpression": "x", "target": 1}]}'
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        _HALF,
+        '{"defaultTarget": 1, "\\udfff": 1}',
+        b'{"defaultTarget": 1, "note": "\xed\xa0\x80"}',
+        _DEEP,
+        '{"defaultTarget": 1, "note": ' + "[" * 65 + "]" * 65 + "}",
+        '{"defaultTarget": 1, "note": NaN}',
+        '{"defaultTarget": 1, "note": 1e400}',
+        '{"defaultTarget": ' + "1" * 5000 + "}",
+        '{"defaultTarget"',
+    ],
+    ids=[
+        "half a pair",
+        "half a pair in a key",
+        "half a pair in bytes",
+        "deep",
+        "a little deep",
+        "NaN",
+        "infinite",
+        "long",
+        "cut",
+    ],
+)
+def test_a_body_that_could_not_be_sent_again_as_json_is_refused_and_lists_go_on(body: str | bytes) -> None:
+    with emulated() as fc:
+        fc.put({"defaultTarget": 2})
+        status, answer, headers = send(fc, "PUT", _CONFIG, body)
+        assert (status, answer["Code"]) == (400, "InvalidArgument")
+        assert headers["x-fc-request-id"] == answer["RequestId"]
+        assert [entry["defaultTarget"] for entry in fc.page()[0]] == [2]
+        assert fc.admin("GET", "/_emulator/journal")[0] == 200
+        assert fc.admin("GET", "/_emulator/state")[0] == 200
+
+
+def test_json_that_is_nested_as_deep_as_allowed_is_read() -> None:
+    with emulated() as fc:
+        status, _, _ = send(fc, "PUT", _CONFIG, '{"defaultTarget": 1, "note": ' + "[" * 62 + "]" * 62 + "}")
+        assert status == 200
+
+
+_INSTANCES = "/2023-03-30/functions/asr/instances?qualifier=prod"
+_CONFIGS = "/2023-03-30/provision-configs"
+_POINTS = "/?Action=DescribeMetricList&Namespace=acs_fc&MetricName=FunctionTotalInvocations"
+_TOKEN = base64.urlsafe_b64encode(b"[" * 20_000).decode()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"{_INSTANCES}&instanceIds={'[' * 20_000}",
+        f"{_INSTANCES}&instanceIds={quote(json.dumps([chr(0xD800)]))}",
+        f"{_INSTANCES}&limit={'9' * 5000}",
+        f"{_CONFIGS}?limit={'9' * 5000}",
+        f"{_CONFIGS}?nextToken={_TOKEN}",
+        f"{_POINTS}&Length={'9' * 5000}",
+        f"{_POINTS}&Dimensions={'[' * 20_000}",
+        f"{_POINTS}&Dimensions={quote(json.dumps({chr(0xD800): 'x'}))}",
+        f"{_POINTS}&NextToken={_TOKEN}",
+    ],
+    ids=lambda path: path[:120],
+)
+def test_a_query_that_is_endless_or_deep_is_refused(path: str) -> None:
+    with emulated() as fc:
+        status, answer, headers = send(fc, "GET", path)
+        assert (status, answer["Code"]) in ((400, "InvalidArgument"), (400, "ParameterInvalid"))
+        assert headers["x-fc-request-id"]
+
+
+@pytest.mark.parametrize("body", [_DEEP, '{"kind": "\\ud800"}', "[]"])
+def test_the_admin_routes_refuse_what_is_no_object_of_json(body: str) -> None:
+    with emulated() as fc:
+        status, answer, _ = send(fc, "POST", "/_emulator/faults", body)
+        assert (status, list(answer)) == (400, ["error"])
+
+
+def test_a_time_beyond_all_times_is_refused_by_the_admin_routes() -> None:
+    with emulated() as fc:
+        assert fc.admin("POST", "/_emulator/clock", {"advanceSeconds": 1e300})[0] == 400
+        assert fc.emulator.now() == NOON
+
+
+def _fails(*_: object) -> None:
+    message = "nobody foresaw this"
+    raise ZeroDivisionError(message)
+
+
+def test_an_error_that_nothing_foresaw_answers_as_the_service_does_and_is_logged(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(OPERATIONS, "GetProvisionConfig", _fails)  # type: ignore[arg-type]  # a table that is written once
+    with emulated() as fc, caplog.at_level(logging.ERROR, "planner.emulator"):
+        status, answer, headers = send(fc, "GET", _CONFIG)
+        entry = fc.emulator.journal.entries("GetProvisionConfig")[-1]
+    assert (status, answer) == (
+        500,
+        {
+            "Code": "InternalServerError",
+            "Message": "an internal error has occurred. Please retry.",
+            "RequestId": headers["x-fc-request-id"],
+        },
+    )
+    assert (entry.status, entry.code, entry.effect) == (500, "InternalServerError", False)
+    assert "nobody foresaw this" in caplog.text
+
+
+def test_an_error_outside_of_the_api_answers_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Emulator, "state", _fails)
+    with emulated() as fc:
+        status, answer, headers = send(fc, "GET", "/_emulator/state")
+    assert (status, answer["Code"], answer["RequestId"]) == (500, "InternalServerError", headers["x-fc-request-id"])
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH", "OPTIONS", "PURGE"])
+def test_a_path_with_a_method_that_it_lacks_is_said_not_to_be_supported(method: str) -> None:
+    with emulated() as fc:
+        status, answer, headers = send(fc, method, _CONFIG)
+    path = _CONFIG.partition("?")[0]
+    assert (status, answer["Code"]) == (404, "PathNotSupported")
+    assert answer["Message"] == f"'{method}' against '{path}' is not supported"
+    assert answer["RequestId"] == headers["x-fc-request-id"]
+
+
+@pytest.mark.parametrize("method", ["GET", "OPTIONS"])
+def test_an_unknown_path_says_loudly_that_it_is_not_covered(method: str) -> None:
+    with emulated() as fc:
+        status, answer, headers = send(fc, method, "/2023-03-30/functions/asr/versions")
+    assert (status, answer["Code"]) == (501, "NotImplemented")
+    assert headers["x-fc-request-id"]
+
+
+def test_a_slash_within_a_name_is_part_of_the_name() -> None:
+    with emulated() as fc:
+        status, answer, _ = send(fc, "GET", "/2023-03-30/functions/my%20func%2fx/provision-config")
+        assert (status, answer["Message"]) == (404, "function 'my func/x' does not exist.")
+        status, answer, _ = send(fc, "GET", "/2023-03-30/functions/asr/aliases/a%2Fb")
+        assert (status, answer["Message"]) == (404, "alias 'a/b' of function 'asr' does not exist.")
+
+
+def test_a_body_over_the_bound_is_refused_and_one_at_it_is_not() -> None:
+    with emulated() as fc:
+        for size, status in ((1 << 20, 200), ((1 << 20) + 1, 413)):
+            body = '{"defaultTarget": 1}'.ljust(size)
+            found, answer, headers = send(fc, "PUT", _CONFIG, body)
+            assert found == status
+            assert headers["x-fc-request-id"]
+        assert answer["Code"] == "EntityTooLarge"
+
+
+def test_a_function_may_bring_more_than_a_config_since_code_may_travel_with_it() -> None:
+    with emulated() as fc:
+        function = {"functionName": "f", "runtime": "python3.10", "handler": "h", "code": {"zipFile": "A" * (2 << 20)}}
+        assert send(fc, "POST", "/2023-03-30/functions", json.dumps(function))[0] == 200
