@@ -22,6 +22,11 @@ COMMANDS = (
     "apply",
     "rollback",
     "release",
+    "run",
+    "pause",
+    "resume",
+    "approve",
+    "reject",
     "status",
     "history",
     "init",
@@ -67,7 +72,7 @@ def test_version(planner: Planner) -> None:
     assert planner("--version").out.count(".") == 2
 
 
-@pytest.mark.parametrize("command", ["--help", "plan --help", "emulator --help", "--version"])
+@pytest.mark.parametrize("command", ["--help", "plan --help", "run --help", "emulator --help", "--version"])
 def test_help_imports_nothing_slow(command: str) -> None:
     script = f"""
 import sys
