@@ -7,6 +7,7 @@ import secrets
 import signal
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Annotated
@@ -16,6 +17,7 @@ import typer
 from planner.base import iso
 from planner.cli.daemonlog import LogForm, logged
 from planner.cli.notify import notify
+from planner.cli.observing import Listen, TokenFile, shown
 from planner.cli.options import CONFIG, ConfigFile
 from planner.cli.output import say
 from planner.cli.processes import still_runs, who
@@ -28,9 +30,12 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from planner.base import FunctionRef
+    from planner.clock import Clock
     from planner.cycle import World
     from planner.lease import Leases
+    from planner.observing import Observer
     from planner.pipeline import Question
+    from planner.scheduler import Scheduler
     from planner.store import Point, Store
 
 USUALLY = (10_000, 10, 10)
@@ -58,10 +63,17 @@ def register(app: typer.Typer) -> None:
     app.command("reject")(reject)
 
 
-def run(config: ConfigFile = CONFIG, once: Once = False, log: Log = LogForm.TEXT) -> None:
+def run(
+    config: ConfigFile = CONFIG,
+    once: Once = False,
+    log: Log = LogForm.TEXT,
+    listen: Listen = None,
+    token_file: TokenFile = None,
+) -> None:
     """Take care of every configured function until SIGTERM or SIGINT: verify, plan, and push what each may."""
     from planner.cycle import DAEMON  # noqa: PLC0415  # `planner --help` stays fast
     from planner.lease import Leases  # noqa: PLC0415  # as above
+    from planner.observing import Observer  # noqa: PLC0415  # as above
     from planner.scheduler import Scheduler, run_until  # noqa: PLC0415  # as above
 
     room = Room.open_any(config)
@@ -75,21 +87,29 @@ def run(config: ConfigFile = CONFIG, once: Once = False, log: Log = LogForm.TEXT
     gc.set_threshold(*USUALLY)
     leases = Leases(room.store.control, name, clock=room.clock)
     worlds = [_world(room.of(each.ref), room.store, leases, stop) for each in room.config.functions]
-    scheduler = Scheduler(worlds, leases, clock=room.clock)
-    with logged(log), _stopped_by_signals(stop):
+    observer = Observer(worlds, clock=room.clock)
+    scheduler = Scheduler(observer.worlds, leases, clock=room.clock)
+    with logged(log), _stopped_by_signals(stop), shown(observer, listen, token_file, once=once):
         if once:
-            try:
-                failed = scheduler.once(room.clock.now(), lambda: room.clock.sleep(0.1))
-            finally:
-                scheduler.close()
-            if failed:
-                raise PlannerError(
-                    f"Something failed with {', '.join(map(str, failed))}", remedy="The lines above say what."
-                )
+            _once(scheduler, room.clock)
             return
         notify("READY=1")
-        run_until(stop, scheduler, clock=room.clock, beaten=lambda: notify("WATCHDOG=1"))
+        run_until(stop, scheduler, clock=room.clock, beaten=partial(_beaten, observer))
         notify("STOPPING=1")
+
+
+def _once(scheduler: Scheduler, clock: Clock) -> None:
+    try:
+        failed = scheduler.once(clock.now(), lambda: clock.sleep(0.1))
+    finally:
+        scheduler.close()
+    if failed:
+        raise PlannerError(f"Something failed with {', '.join(map(str, failed))}", remedy="The lines above say what.")
+
+
+def _beaten(observer: Observer) -> None:
+    notify("WATCHDOG=1")
+    observer.beaten()
 
 
 def pause(function: Whose = None, config: ConfigFile = CONFIG, span: For = None, why: Why = None) -> None:

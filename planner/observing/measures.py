@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from planner.base import MINUTE
 from planner.cycle import LOOK_BACK, World, periods
-from planner.due import EPOCH, Job
+from planner.due import EPOCH
 from planner.fc.arrival import instances_in_effect
 from planner.observing import families as f
 from planner.observing.exposition import Family, Page, Value
