@@ -6,12 +6,12 @@ Reading again is harmless: a later revision of a point wins, and what a source n
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from planner.base import FunctionRef, utc
-from planner.sources.metered import Batch, MetricSource, Span, Tell, Way, spans
+from planner.sources.metered import Batch, MetricSource, Span, Tell, Way, floor, spans
 from planner.store import Point, Store
 
 REREAD = timedelta(minutes=30)
@@ -61,10 +61,11 @@ def collect(
     begin = utc(since) if since else _begin(function, source, store, utc(now))
     counts: Counter[Way] = Counter()
     remarks: list[str] = []
-    for batch in _batches(function, source, spans(source.kept, begin, utc(now)), utc(now), tell):
+    for span, batch in _batches(function, source, spans(source.kept, begin, utc(now)), utc(now), tell):
         for way, points in batch.points.items():
-            store.save_points(function.name, way.series, points)
-            counts[way] += len(points)
+            fresh = _no_coarser(store, function, way, span, points)
+            store.save_points(function.name, way.series, fresh)
+            counts[way] += len(fresh)
         remarks += batch.remarks
     newest = store.newest_point(function.name, [way.series for way in source.ways])
     end = None if newest is None else newest.at + newest.step
@@ -75,7 +76,7 @@ def collect(
 def read_all(function: FunctionRef, source: MetricSource, now: datetime) -> dict[Way, list[Point]]:
     """Everything that a source still keeps, without storing it."""
     told: dict[Way, list[Point]] = {way: [] for way in source.ways}
-    for batch in _batches(function, source, spans(source.kept, None, utc(now)), utc(now), _quietly):
+    for _, batch in _batches(function, source, spans(source.kept, None, utc(now)), utc(now), _quietly):
         for way, points in batch.points.items():
             told[way] += points
     return told
@@ -83,13 +84,22 @@ def read_all(function: FunctionRef, source: MetricSource, now: datetime) -> dict
 
 def _batches(
     function: FunctionRef, source: MetricSource, wanted: tuple[Span, ...], now: datetime, tell: Tell
-) -> Iterator[Batch]:
+) -> Iterator[tuple[Span, Batch]]:
     for number, span in enumerate(wanted):
 
         def part(share: float, number: int = number) -> None:
             tell((number + share) / len(wanted))
 
-        yield source.read(function, span, now=now, tell=part)
+        yield span, source.read(function, span, now=now, tell=part)
+
+
+def _no_coarser(
+    store: Store, function: FunctionRef, way: Way, span: Span, points: Sequence[Point]
+) -> tuple[Point, ...]:
+    """Without those that would stand in the place of finer ones, which the source no longer has."""
+    held = store.load_points(function.name, way.series, start=span.start, end=span.end)
+    finer = {floor(point.at, span.step) for point in held if point.step < span.step}
+    return tuple(point for point in points if point.at not in finer)
 
 
 def _begin(function: FunctionRef, source: MetricSource, store: Store, now: datetime) -> datetime | None:

@@ -39,8 +39,10 @@ KEPT = (
 PAGE = 1440
 LONGEST = timedelta(days=30)
 """Of one request: a day less than is allowed, so that no clock makes it too long."""
-PATIENT = RetryPolicy(tries=6, budget=60.0, refill_per_second=1.0)
+PATIENT = RetryPolicy(tries=4, budget=60.0, refill_per_second=1.0)
 """The 50 calls a second are shared with every other reader of the account, so that throttling is usual and short."""
+MOST_PAGES = 1000
+"""Of one request: a month of minutes is 30. More are no list that ends."""
 METRICS = 7
 """Metrics that most reads ask for: of so many the progress is a share."""
 
@@ -137,8 +139,8 @@ class CloudMonitor:
             token = page.token
             if not token:
                 return
-            if token in seen:
-                raise SourceError(f"Cloud Monitor's pages of {metric} go round in a circle", remedy="Try again later.")
+            if token in seen or len(seen) == MOST_PAGES:
+                raise SourceError(f"Cloud Monitor's pages of {metric} have no end", remedy="Try again later.")
             seen.add(token)
             if page.rows and isinstance(last := page.rows[-1].get("timestamp"), int):
                 reading.passed(last)

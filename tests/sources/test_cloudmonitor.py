@@ -18,6 +18,7 @@ from planner.emulator import Fault, Load, MetricFault
 from planner.errors import SourceError
 from planner.fc.retry import RetryPolicy
 from planner.fc.sdk import Connection, sdk_config
+from planner.sources import cloudmonitor
 from planner.sources.cloudmonitor import connect, ways
 from planner.sources.metered import Batch, Span
 from tests.builders import NOON
@@ -83,6 +84,13 @@ class TestWays:
             "239 points to 15:59, newest 1 min old, 199 by concurrent requests x instances, 40 by calls x duration"
         )
 
+    def test_zeros_that_are_reported_are_zeros(self, tmp_path: Path) -> None:
+        load = (4.0,) * 20 + (0.0,) * 20 + (4.0,) * 20
+        with site(tmp_path, load, instance_metrics=False, metric_idle_minutes="zero") as here:
+            here.collect()
+            assert here.stored(IDLE) == {}
+            assert list(values(here.history())) == list(load[:-1])
+
     def test_another_function_of_the_region_is_not_counted(self, tmp_path: Path) -> None:
         with site(tmp_path, (4.0,) * 30) as here:
             here.emulator.offer("other", Load.constant(50))
@@ -117,9 +125,16 @@ class TestPages:
         assert "means over 5 minutes stand for each interval in them" in history.basis
         assert done.remarks == ()
 
+    def test_pages_without_an_end_are_left(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(cloudmonitor, "MOST_PAGES", 5)
+        with serving(lambda _: monitor_answer([], NextToken=str(len(server.asked)))) as server:
+            with pytest.raises(SourceError, match="have no end"):
+                monitor(server.url).read(ASR, HOUR, now=at(90), tell=lambda _: None)
+            assert len(server.asked) == 6
+
     def test_pages_that_go_round_in_a_circle_are_left(self) -> None:
         with serving(lambda _: monitor_answer([row(0, 1.0)], NextToken="again")) as server:
-            with pytest.raises(SourceError, match="go round in a circle"):
+            with pytest.raises(SourceError, match="have no end"):
                 monitor(server.url).read(ASR, HOUR, now=at(90), tell=lambda _: None)
             assert len(server.asked) == 2
 
@@ -199,7 +214,7 @@ class TestRefusals:
     def test_throttling_is_waited_for(self, tmp_path: Path) -> None:
         with site(tmp_path, (2.0,) * 30) as here:
             here.emulator.faults.add(
-                Fault(action="DescribeMetricList", status=400, code="Throttling.User", message="flow control", times=4)
+                Fault(action="DescribeMetricList", status=400, code="Throttling.User", message="flow control", times=3)
             )
             assert here.collect().points == 29
 
@@ -210,11 +225,11 @@ class TestRefusals:
             )
             with pytest.raises(SourceError, match="Cloud Monitor throttled DescribeMetricList"):
                 here.collect()
-            assert len(here.emulator.journal.entries("DescribeMetricList")) == 6
+            assert len(here.emulator.journal.entries("DescribeMetricList")) == 4
 
     def test_a_budget_is_shared_by_all_calls(self) -> None:
         with serving(lambda _: as_json({"Code": "Throttling.User", "Message": "flow control"}, 400)) as server:
-            source = monitor(server.url, retry=RetryPolicy(tries=6, budget=3, refill_per_second=0))
+            source = monitor(server.url, retry=RetryPolicy(tries=4, budget=3, refill_per_second=0))
             for _ in range(2):
                 with pytest.raises(SourceError):
                     source.read(ASR, HOUR, now=at(90), tell=lambda _: None)

@@ -158,6 +158,14 @@ class TestCollecting:
         collect(ASR, source, store, at(200), since=at(20))
         assert source.asked[0].start == at(20)
 
+    def test_minutes_that_the_source_no_longer_keeps_are_not_replaced_by_their_mean(self, store: Store) -> None:
+        collect(ASR, Scripted(values=dict.fromkeys(range(5), 1.0)), store, at(8))
+        month_later = at(8) + 32 * DAY
+        done = collect(ASR, Scripted(values={0: 9.0, 5: 9.0, 10: 9.0}), store, month_later, since=NOON)
+
+        assert done.points == 2
+        assert stored(store) == {**{at(n): 1.0 for n in range(5)}, at(5): 9.0, at(10): 9.0}
+
     def test_a_point_of_the_future_does_not_stop_it(self, store: Store) -> None:
         store.save_points("asr", "told", [Point(at=at(9999), value=1.0, step=MINUTE)])
         source = Scripted(values={3: 1.0})
