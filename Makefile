@@ -42,9 +42,10 @@ train: setup-model ## train the moderation model: make train DATA="en=FILE zh=FI
 demo: $(VENV)/.planner ## plan the bundled function, apply it to a local Function Compute, show where things are
 	@$(BIN)/planner demo demo
 
-test: $(VENV)/.dev $(VENV)/.model ## run every test (a PostgreSQL server and the TypeScript SDK are installed first where they are missing)
+test: $(VENV)/.dev $(VENV)/.model ## run every test (a PostgreSQL server, the TypeScript SDK and promtool are installed first where they are missing)
 	$(BIN)/python -m tests.postgres
 	$(BIN)/python -m tests.node
+	$(BIN)/python -m tests.promtool
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(VENV)/.dev $(VENV)/.model ## what has to be green before a change lands: style, types, import rules, tests, coverage
@@ -54,6 +55,7 @@ check: $(VENV)/.dev $(VENV)/.model ## what has to be green before a change lands
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.postgres
 	$(BIN)/python -m tests.node
+	$(BIN)/python -m tests.promtool
 	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term
 
 fmt: $(VENV)/.dev ## format the code
