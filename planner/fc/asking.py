@@ -8,7 +8,7 @@ from typing import TypeVar
 from darabonba.exceptions import DaraException, UnretryableException
 
 from planner.errors import FCUnreachable
-from planner.fc.translate import Request, is_credential_trouble, translate
+from planner.fc.translate import Request, may_be_shown, translate
 
 Answer = TypeVar("Answer")
 
@@ -21,8 +21,8 @@ def translated(request: Request, ask: Callable[[], Answer]) -> Callable[[], Answ
             return ask()
         except (DaraException, UnretryableException) as error:
             told = translate(error, request)
-            # The chain's text may quote secrets, and a chained error would print it.
-            raise told from (None if is_credential_trouble(error) else error)
+            # A chained error is printed with a traceback, and its text may quote secrets.
+            raise told from (error if may_be_shown(error) else None)
         except (KeyError, TypeError, ValueError) as error:
             raise FCUnreachable(f"The answer to {request} from {request.host} can't be read: {error!r}") from error
 

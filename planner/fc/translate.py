@@ -100,6 +100,11 @@ def is_credential_trouble(error: Exception) -> bool:
     return type(getattr(error, "inner_exception", error)).__name__ == "CredentialException"
 
 
+def may_be_shown(error: Exception) -> bool:
+    """Whether no key, token or signature stands in the text of an SDK's error, which a traceback would print."""
+    return not is_credential_trouble(error) and not _SECRETS.search(str(error))
+
+
 def _from_answer(error: Exception, request: Request) -> FCError:
     status = int(getattr(error, "status_code", 0))
     code, text, request_id = _words(error)

@@ -110,7 +110,7 @@ class Prometheus:
             raise SourceError(f"The answer of {self.name} is no range of values", remedy="Check the URL and the query.")
         if warned := body.get("warnings"):
             # A federation warns where some of its stores did not answer: then a sum is too low.
-            raise SourceBusy(f"{self.name} warns that its answer may be partial: {str(warned)[:200]}")
+            raise SourceBusy(f"{self.name} warns that its answer may be partial: {self._hidden(warned)[:200]}")
         series = data["result"]
         if len(series) > 1:
             raise SourceError(
@@ -121,8 +121,12 @@ class Prometheus:
         except (KeyError, TypeError, ValueError) as error:
             raise SourceError(f"The answer of {self.name} can't be read: {error!r}") from error
 
+    def _hidden(self, said: object) -> str:
+        """What the server said, should it repeat the token without it."""
+        return str(said).replace(self.token, "[hidden]") if self.token else str(said)
+
     def _refusal(self, answer: Answer, body: dict[str, Any]) -> SourceError:
-        said = " ".join(str(body.get("error") or "no explanation came with it").split())[:300]
+        said = " ".join(self._hidden(body.get("error") or "no explanation came with it").split())[:300]
         message = f"{self.name} answered {answer.status}: {said}"
         if answer.status in (401, 403):
             return SourceError(message, remedy=f"Set {TOKEN_VARIABLE} to a token that may read.")

@@ -1,0 +1,1 @@
+"""What must not leak, and where nothing must be sent."""
