@@ -42,11 +42,15 @@ def test_a_minute_is_the_mean_of_what_was_warm_starting_and_asked_for() -> None:
     put(fc, {"defaultTarget": 2, "alwaysAllocateGPU": False})
     fc.advance(MINUTE)
     (first,) = minutes(fc)
-    # 20 s of nothing warm: 10 at once on 4 keep 2 + 1 instances busy; then 8 of 10 are served warm.
+    # 20 s of nothing warm: 10 at once on 4 keep 2 + 1 instances busy, which start meanwhile; then 8 of
+    # 10 are served by provisioned ones, and the rest by an on-demand one that is warm by now.
     assert first == Minute(
         start=NOON,
         offered=10.0,
         served=pytest.approx(8 * 40 / 60),
+        kept=pytest.approx(2 * 40 / 60),
+        throttled=0.0,
+        throttles=0.0,
         warm=pytest.approx(2 * 40 / 60),
         busy=pytest.approx(2 * 40 / 60),
         starting=pytest.approx(2 * 20 / 60),
@@ -114,7 +118,7 @@ def test_how_many_instances_are_busy_depends_on_who_gets_the_requests(dispatch: 
 
 
 def test_on_demand_instances_are_full_but_for_the_last() -> None:
-    serving = Serving(instance_concurrency=4, dispatch="packed")
+    serving = Serving(instance_concurrency=4, dispatch="packed", idle=timedelta(0))
     assert [serving.on_demand(value) for value in (0, 0.25, 3, 4, 8.25, 9.5)] == [0, 0.25, 1, 1, 2.25, 3]
 
 
@@ -133,7 +137,10 @@ def test_a_long_move_of_the_clock_is_many_short_ones() -> None:
         replace(
             m,
             target=0,
-            **{name: pytest.approx(getattr(m, name)) for name in ("offered", "served", "warm", "busy")},
+            **{
+                name: pytest.approx(getattr(m, name))
+                for name in ("offered", "served", "kept", "throttled", "throttles", "warm", "busy")
+            },
             **{name: pytest.approx(getattr(m, name)) for name in ("starting", "on_demand", "invocations")},
         )
         for m in short
@@ -141,16 +148,60 @@ def test_a_long_move_of_the_clock_is_many_short_ones() -> None:
     assert len(long) == 37
 
 
-def test_so_many_days_are_kept() -> None:
-    ledger = Ledger(keep=3)
-    with_start = minutes(_lived_a_minute())[0]
-    for number in range(8):
-        ledger.add(PROD, replace(with_start, start=NOON + number * MINUTE))
+def kept_in(ledger: Ledger, *, first: int = 0, last: int = 40, key: tuple[str, str] = PROD) -> list[tuple[int, int]]:
+    """Minute and length of every part."""
+    parts = ledger.parts(key, NOON + first * MINUTE, NOON + last * MINUTE)
+    return [((minute.start - NOON) // MINUTE, minutes) for minute, minutes in parts]
+
+
+def small(**bounds: int) -> Ledger:
+    days = {"keep": 3, "keep_coarse": 20, **bounds}
+    return Ledger(keep=days["keep"] * MINUTE, keep_coarse=days["keep_coarse"] * MINUTE, most=bounds.get("most", 1000))
+
+
+def test_so_many_minutes_are_kept_and_means_of_older_ones() -> None:
+    ledger, lived = small(), minutes(_lived_a_minute())[0]
+    for number in range(38):
+        minute = replace(lived, start=NOON + number * MINUTE, offered=number, invocations=60 * number, target=number)
+        ledger.add(PROD, minute)
     kept = ledger.between(PROD, NOON, NOON + timedelta(days=1))
-    assert [m.start - NOON for m in kept] == [5 * MINUTE, 6 * MINUTE, 7 * MINUTE]
-    assert [m.start - NOON for m in ledger.between(PROD, NOON + 6 * MINUTE, NOON + 7 * MINUTE)] == [6 * MINUTE]
+    assert [m.start - NOON for m in kept] == [35 * MINUTE, 36 * MINUTE, 37 * MINUTE]
+    assert [m.start - NOON for m in ledger.between(PROD, NOON + 36 * MINUTE, NOON + 37 * MINUTE)] == [36 * MINUTE]
+    # Nothing from before the 18th minute, and no gap from there to the present.
+    assert kept_in(ledger) == [(20, 5), (25, 5), (30, 5), (35, 1), (36, 1), (37, 1)]
+    assert kept_in(ledger, first=26, last=36) == [(30, 5), (35, 1)]
+    (mean, _), *_ = ledger.parts(PROD, NOON + 20 * MINUTE, NOON + 25 * MINUTE)
+    assert (mean.offered, mean.invocations, mean.target, mean.warm) == (22, 60 * 22, 24, pytest.approx(lived.warm))
     with pytest.raises(ValueError, match="asr/prod was written before"):
-        ledger.add(PROD, replace(with_start, start=NOON + 7 * MINUTE))
+        ledger.add(PROD, replace(lived, start=NOON + 37 * MINUTE))
+
+
+def test_minutes_that_are_missing_were_empty_and_who_is_gone_is_forgotten() -> None:
+    ledger, lived = small(), minutes(_lived_a_minute())[0]
+    gone = ("asr", "gone")
+    ledger.add(gone, replace(lived, start=NOON + MINUTE, offered=10.0))
+    for number in range(10):
+        ledger.add(PROD, replace(lived, start=NOON + number * MINUTE))
+    ((mean, _),) = ledger.parts(gone, NOON, NOON + timedelta(hours=1))
+    assert (mean.start, mean.offered) == (NOON, 2.0)
+    assert ledger.keys() == (("asr", "gone"), PROD)
+    for number in range(10, 40):
+        ledger.add(PROD, replace(lived, start=NOON + number * MINUTE))
+    assert ledger.keys() == (PROD,)
+
+
+def test_of_all_functions_together_there_are_so_many_rows() -> None:
+    ledger, lived = small(keep=100, keep_coarse=100, most=16), minutes(_lived_a_minute())[0]
+    keys = [("asr", name) for name in ("a", "b", "c", "d")]
+    for number in range(25):
+        for key in keys:
+            ledger.add(key, replace(lived, start=NOON + number * MINUTE))
+            rows = sum(len(kept_in(ledger, key=key)) for key in keys)
+            assert rows <= 18
+    assert rows >= 12
+    assert len({kept_in(ledger, key=key)[0] for key in keys}) == 1
+    assert [kept_in(ledger, key=key)[-1] for key in keys] == [(24, 1)] * 4
+    assert ledger.oldest == NOON + kept_in(ledger, key=keys[0])[0][0] * MINUTE
 
 
 def _lived_a_minute() -> Emulator:

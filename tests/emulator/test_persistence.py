@@ -90,7 +90,7 @@ def test_the_ledger_goes_on_in_a_new_process_and_is_only_appended_to(tmp_path: P
 
 def test_minutes_older_than_the_days_that_are_kept_leave_the_file(tmp_path: Path) -> None:
     database = tmp_path / "fc.db"
-    world = World(functions=(ASR,), settings=Settings(kept_days=1))
+    world = World(functions=(ASR,), settings=Settings(kept_days=1, coarse_kept_days=1))
     emulator = Emulator(world, clock=ManualClock(NOON), database=database)
     emulator.offer("asr", Load.constant(1))
     emulator.advance(timedelta(hours=23))

@@ -226,6 +226,8 @@ def test_a_report_tells_what_was_served_warm_what_was_cold_and_what_it_cost() ->
     found = fc.report("asr", "prod", NOON + timedelta(hours=1), NOON + timedelta(hours=2))
     totals = found.totals
     assert (len(found.minutes), totals.offered, totals.served, totals.cold) == (60, 480, 360, 120)
+    # Cold are those that no provisioned instance took; an on-demand one was there for them, from the first hour on.
+    assert (totals.kept, totals.waited, totals.throttled, totals.waited_share) == (120, 0, 0, 0)
     assert (totals.cold_share, totals.peak, totals.invocations) == (0.25, 12, pytest.approx(480 * 60 / 3))
     assert (totals.warm_hours, totals.busy_hours, totals.starting_hours, totals.on_demand_hours) == (2, 1.5, 0, 0.5)
     cost = found.bill

@@ -8,9 +8,9 @@ from planner.emulator.instances.pool import Pool
 from planner.emulator.instances.usage import Levels, Reader
 from planner.emulator.models.config import ConfigState
 from planner.emulator.models.fleet import Fleet, Launch, Member
-from planner.emulator.models.ledger import Minute
+from planner.emulator.models.ledger import MINUTE, Minute
 from planner.emulator.models.load import Load
-from planner.emulator.models.meter import MINUTE, Meter, Serving
+from planner.emulator.models.meter import Meter, Serving
 
 _A_MOMENT_SECONDS = 0.001
 
@@ -87,6 +87,7 @@ class ProcessMeter(Meter):
     def __init__(self, *, at: datetime, pool: Pool) -> None:
         """Begin now."""
         super().__init__(at=at)
+        self._pool = pool
         self._reader = Reader.of(pool.usage, time.monotonic())
         self._means = Levels()
 
@@ -95,17 +96,26 @@ class ProcessMeter(Meter):
         """Never: who has had an instance is metered on."""
         return False
 
+    @property
+    def on_demand_count(self) -> int:
+        """The pool's, until their processes are gone."""
+        return self._pool.on_demand
+
+    def missing(self, load: Load | None, fleet: Fleet | None, instance_concurrency: int) -> int:  # noqa: ARG002
+        """None: the pool starts them when requests come."""
+        return 0
+
     def run(self, to: datetime, load: Load | None, fleet: Fleet | None, serving: Serving) -> None:  # noqa: ARG002
         """Nothing: the pool sums up what really happens."""
         self.at = to
 
     def take(self, config: ConfigState | None) -> Minute:
         """The minute that ends at `at`; of several at once each has the same means, the first the requests."""
-        means, invocations, seconds = self._reader.take(time.monotonic())
+        means, calls, seconds = self._reader.take(time.monotonic())
         if seconds > _A_MOMENT_SECONDS:
             self._means = means
         minute = MINUTE.total_seconds()
-        for name in ("offered", "served", "warm", "busy", "starting", "on_demand"):
+        for name in ("offered", "served", "kept", "warm", "busy", "starting", "on_demand"):
             setattr(self, name, getattr(self._means, name) * minute)
-        self.invocations = float(invocations)
+        self.invocations, self.throttles = float(calls.began), float(calls.refused)
         return super().take(config)

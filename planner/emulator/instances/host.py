@@ -19,6 +19,7 @@ from planner.emulator.models.document import Json
 from planner.emulator.models.emulator import Emulator
 from planner.emulator.models.fleet import Fleet
 from planner.emulator.models.function import FunctionSpec
+from planner.emulator.models.room import Room
 
 _LOOK_SECONDS = 0.25
 _WEIGH_SECONDS = 1.0
@@ -87,9 +88,11 @@ class Host:
         if key not in self._pools:
             with self.emulator.account() as account:
                 function, at = account.function(key[0]), account.at
-            pool = Pool(self.machine, key, function, room=self._room)
-            self._pools[key] = pool
-            self._meters[key] = ProcessMeter(at=at, pool=pool)
+                pool = Pool(self.machine, key, function, room=self._room)
+                self._pools[key] = pool
+                self._meters[key] = ProcessMeter(at=at, pool=pool)
+                if function.process:
+                    account.meters[key] = self._meters[key]  # at once, since its instances take quota
         return self._pools[key]
 
     def instances(self) -> Json:
@@ -135,15 +138,9 @@ class Host:
                 pool.update(function)
 
     def _room(self, function: FunctionSpec) -> bool:
-        """Whether the account's limits allow one more on-demand instance; they count both kinds."""
-        counts = [(i.function.gpu_type, 1) for i in self.machine.alive if i.on_demand]
+        """Take the room of one more on-demand instance from the account, if there is any."""
         with self.emulator.account() as account:
-            counts += [(account.function(c.key[0]).gpu_type, c.fleet.count) for c in account.configs.values()]
-        settings, gpu_type = self.machine.settings, function.gpu_type
-        cards = sum(count for of, count in counts if of == gpu_type)
-        if gpu_type is not None and cards >= settings.gpu_cards_per_type:
-            return False
-        return sum(count for _, count in counts) < settings.region_instances
+            return Room.of(account).admit(function, account.at)
 
     async def _weigh(self) -> None:
         """Kill what uses more memory than its function has, or than this emulator's processes may."""

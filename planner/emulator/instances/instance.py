@@ -172,9 +172,9 @@ class Instance:
     def _become_warm(self) -> None:
         if self.failure:
             raise InstanceFailed(self.failure)
+        self.was_warm = True
         self._turn(State.ENDING if self._retired.is_set() else State.WARM)
         self.idle_since = self._machine.now()
-        self.was_warm = True
         self.settled.set()
 
     async def _note_exit(self, exit_: "asyncio.Task[int]") -> None:

@@ -31,7 +31,7 @@ class Lease:
 
 
 class Pool:
-    """Belongs to the server's event loop; `want`, `warm`, `error` and `usage` are safe elsewhere."""
+    """Belongs to the server's event loop; `want`, `warm`, `on_demand`, `error` and `usage` are safe elsewhere."""
 
     def __init__(
         self, machine: Machine, key: Key, function: FunctionSpec, *, room: Callable[[FunctionSpec], bool]
@@ -61,6 +61,11 @@ class Pool:
     def warm(self) -> int:
         """Warm provisioned instances: what FC's `current` counts."""
         return sum(not i.on_demand and i.state is State.WARM for i in tuple(self._instances))
+
+    @property
+    def on_demand(self) -> int:
+        """On-demand instances whose processes exist: they count against the account's quotas."""
+        return sum(i.on_demand for i in tuple(self._instances))
 
     @property
     def error(self) -> str:
@@ -148,6 +153,7 @@ class Pool:
         levels = Levels(
             offered=sum(i.in_flight for i in self._instances),
             served=sum(i.in_flight for i in provisioned),
+            kept=sum(i.in_flight for i in self._instances if i.on_demand and i.was_warm),
             capacity=len(warm) * self.function.instance_concurrency,
             warm=len(warm),
             busy=sum(i.in_flight > 0 for i in warm),
@@ -195,9 +201,11 @@ class Pool:
             raise FunctionNotStarted(STOPPING)
         if self._machine.full:
             message = f"the emulator runs at most {self._machine.settings.max_processes} processes (max_processes)"
+            self.usage.began(refused=True)
             raise ResourceExhausted(message)
         if not self._room(self.function):
             message = "the instances of the account in the region are used up"
+            self.usage.began(refused=True)
             raise ResourceExhausted(message)
         return self._start(on_demand=True)
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, fields
 from threading import Lock
-from typing import Self
+from typing import NamedTuple, Self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,6 +13,8 @@ class Levels:
     """Requests in flight, those included that wait for a cold start."""
     served: float = 0.0
     """Of them, those on provisioned instances."""
+    kept: float = 0.0
+    """Of them, those on warm on-demand instances."""
     capacity: float = 0.0
     """Requests that the warm provisioned instances could take at once."""
     warm: float = 0.0
@@ -30,13 +32,22 @@ class Levels:
         return type(self)(**{name: mine + times * others for name, mine, others in pairs})
 
 
+class Calls(NamedTuple):
+    """Requests."""
+
+    began: int
+    """All, those included that were refused."""
+    refused: int
+    """Answered 429."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
-    """Sums since the beginning: level-seconds, their seconds, and requests that began."""
+    """Sums since the beginning: level-seconds, their seconds, and requests."""
 
     sums: Levels
     seconds: float
-    invocations: int
+    calls: Calls
 
 
 class Usage:
@@ -47,7 +58,7 @@ class Usage:
         self._lock = Lock()
         self._began = self._at = now
         self._levels = self._sums = Levels()
-        self._invocations = 0
+        self._calls = Calls(0, 0)
 
     def note(self, now: float, levels: Levels) -> None:
         """From now on things stand so."""
@@ -55,16 +66,16 @@ class Usage:
             self._sums = self._sums.plus(self._levels, now - self._at)
             self._at, self._levels = now, levels
 
-    def began(self) -> None:
-        """A request began."""
+    def began(self, *, refused: bool = False) -> None:
+        """A request began, or was refused."""
         with self._lock:
-            self._invocations += 1
+            self._calls = Calls(self._calls.began + 1, self._calls.refused + refused)
 
     def totals(self, now: float) -> Totals:
         """The sums up to `now`."""
         with self._lock:
             sums = self._sums.plus(self._levels, now - self._at)
-            return Totals(sums=sums, seconds=now - self._began, invocations=self._invocations)
+            return Totals(sums=sums, seconds=now - self._began, calls=self._calls)
 
 
 @dataclass(slots=True)
@@ -79,10 +90,11 @@ class Reader:
         """One that begins now."""
         return cls(usage, usage.totals(now))
 
-    def take(self, now: float) -> tuple[Levels, int, float]:
-        """The means since the last call, the requests that began since, and the seconds since."""
+    def take(self, now: float) -> tuple[Levels, Calls, float]:
+        """The means since the last call, the requests since, and the seconds since."""
         totals, last = self.usage.totals(now), self.last
         seconds = totals.seconds - last.seconds
         means = Levels().plus(totals.sums.plus(last.sums, -1), 1 / seconds) if seconds > 0 else Levels()
         self.last = totals
-        return means, totals.invocations - last.invocations, seconds
+        began, refused = totals.calls.began - last.calls.began, totals.calls.refused - last.calls.refused
+        return means, Calls(began, refused), seconds

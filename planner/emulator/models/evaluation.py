@@ -2,21 +2,35 @@
 
 One order at every evaluation, for all configs: instances that are ready become warm and the last
 minute is measured; targets are computed; surplus is destroyed; then missing instances are asked
-for, in order of name, as far as growth limit and quotas allow.
+for, in order of name, as far as growth limit and quotas allow. After that on-demand instances are
+started for the load that found none warm, out of the same room.
 """
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from planner.emulator import rules
 from planner.emulator.models.account import Account
-from planner.emulator.models.config import ConfigState
-from planner.emulator.models.load import CONCURRENCY
-from planner.emulator.models.meter import MINUTE, Meter, Serving
+from planner.emulator.models.config import ConfigState, Key
+from planner.emulator.models.fleet import Fleet
+from planner.emulator.models.ledger import MINUTE
+from planner.emulator.models.load import CONCURRENCY, Load
+from planner.emulator.models.meter import Meter, Serving
 from planner.emulator.models.room import Room
 from planner.emulator.models.validation import METRIC_TYPES
 
 _UTILISATION = METRIC_TYPES[0]
+
+
+class _Life(NamedTuple):
+    """What decides how a function and qualifier lives through a piece of time."""
+
+    key: Key
+    meter: Meter
+    fleet: Fleet | None
+    load: Load | None
+    serving: Serving
 
 
 def advance(account: Account, to: datetime, *, looks: bool = False) -> bool:
@@ -29,7 +43,6 @@ def advance(account: Account, to: datetime, *, looks: bool = False) -> bool:
     _attend(account)
     while account.meters and (moment := _next_evaluation(account, to)) is not None:
         _evaluate_at(account, moment)
-        account.at = moment
         evaluated = True
     behind = not looks and any(meter.at < to for meter in account.meters.values())
     if behind or any(config.fleet.due(to) for config in account.configs.values()):
@@ -40,7 +53,8 @@ def advance(account: Account, to: datetime, *, looks: bool = False) -> bool:
 
 def evaluate_now(account: Account, config: ConfigState) -> None:
     """Evaluate one config at the account's present, between two whole minutes."""
-    _judge(account, config, account.at, steps=False)
+    verdict = _judge(account, config, account.at, steps=False)
+    config.target, config.by = verdict.target, verdict.by
     settle(account, [config])
 
 
@@ -55,6 +69,8 @@ def _next_evaluation(account: Account, to: datetime) -> datetime | None:
 def _evaluate_at(account: Account, moment: datetime) -> None:
     whole = not (moment.second or moment.microsecond)
     _run(account, moment)
+    # From here on the moment is past: what fails below fails once, and the next minute is evaluated anew.
+    account.at = moment
     if whole:
         for config in account.configs.values():
             _measure(account, config, moment)
@@ -64,8 +80,9 @@ def _evaluate_at(account: Account, moment: datetime) -> None:
         for config in account.configs.values()
         if moment == config.evaluate_from or (whole and moment > config.evaluate_from)
     ]
-    for config in due:
-        _judge(account, config, moment, steps=whole)
+    verdicts = [_judge(account, config, moment, steps=whole) for config in due]
+    for config, verdict in zip(due, verdicts, strict=True):
+        config.target, config.by = verdict.target, verdict.by
     settle(account, account.configs.values())
 
 
@@ -78,14 +95,32 @@ def _attend(account: Account) -> None:
 
 
 def _run(account: Account, to: datetime) -> None:
+    settings = account.settings
+    idle = timedelta(seconds=settings.on_demand_idle_seconds)
+    lives: list[_Life] = []
     for key, meter in account.meters.items():
         config, load = account.configs.get(key), account.loads.get((*key, CONCURRENCY))
         concurrency = account.function(key[0]).instance_concurrency
-        serving = Serving(instance_concurrency=concurrency, dispatch=account.settings.dispatch)
-        fleet = config.fleet if config else None
+        serving = Serving(instance_concurrency=concurrency, dispatch=settings.dispatch, idle=idle)
+        lives.append(_Life(key, meter, config.fleet if config else None, load, serving))
+    _meet_demand(account, [life for life in lives if life.meter.at < to])
+    for _, meter, fleet, load, serving in lives:
         meter.run(to, load, fleet, serving)
         if fleet is not None:
-            fleet.run(to, 0.0 if load is None else load.at(fleet.at), concurrency)
+            fleet.run(to, 0.0 if load is None else load.at(fleet.at), serving.instance_concurrency)
+
+
+def _meet_demand(account: Account, lives: Iterable[_Life]) -> None:
+    """Start on-demand instances for load that no provisioned one takes, in order of name, as far as there is room."""
+    short = [
+        (life.key, life.meter, missing)
+        for life in lives
+        if (missing := life.meter.missing(life.load, life.fleet, life.serving.instance_concurrency))
+    ]
+    if short:
+        room = Room.of(account)
+        for key, meter, missing in sorted(short, key=lambda entry: entry[0]):
+            room.start(key, meter.elastic, missing, meter.at)
 
 
 def _write_down(account: Account) -> None:
@@ -105,6 +140,8 @@ def _measure(account: Account, config: ConfigState, moment: datetime) -> None:
     start = moment - MINUTE
     if config.metered_from > start:
         return
+    if not account.function(config.key[0]).instance_metrics and account.settings.trackers_without_metrics == "hold":
+        utilisation = None
     keep = max(account.settings.tracker_in_minutes, account.settings.tracker_out_minutes)
     for metric in METRIC_TYPES:
         value = utilisation
@@ -116,9 +153,9 @@ def _measure(account: Account, config: ConfigState, moment: datetime) -> None:
         del minutes[:-keep]
 
 
-def _judge(account: Account, config: ConfigState, moment: datetime, *, steps: bool) -> None:
+def _judge(account: Account, config: ConfigState, moment: datetime, *, steps: bool) -> rules.Verdict:
     fleet = config.fleet
-    verdict = rules.evaluate(
+    return rules.evaluate(
         config.policies,
         rules.Moment(
             at=moment,
@@ -130,7 +167,6 @@ def _judge(account: Account, config: ConfigState, moment: datetime, *, steps: bo
         ),
         account.settings,
     )
-    config.target, config.by = verdict.target, verdict.by
 
 
 def settle(account: Account, configs: Iterable[ConfigState]) -> None:

@@ -5,6 +5,10 @@ the `FunctionQualifier...` ones are those of the vendor's own charts (github.com
 Answers of the service that were kept in public (github.com/Serverless-Devs-Awesome/
 fc-alibaba-component, `metrics/src/mock.js`, 2020) give the form of a point, two decimals, and that
 minutes without a call are missing. How longer periods are computed is not published.
+
+What is refused counts as `ResourceThrottles`: that metric is of the total of instances over its limit,
+`ConcurrencyThrottles` of a function's instances over a limit of its own (the vendor's page in Chinese),
+and functions have none here. A call that was refused is among the invocations too.
 """
 
 import math
@@ -21,7 +25,7 @@ from planner.emulator.models.account import Account
 from planner.emulator.models.config import Key
 from planner.emulator.models.document import Json
 from planner.emulator.models.function import FunctionSpec
-from planner.emulator.models.ledger import Minute
+from planner.emulator.models.ledger import COARSE, Minute
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DECIMALS = 2
@@ -39,11 +43,18 @@ class Lived:
     """None once it is deleted."""
     packed: bool
     """Whether requests fill one instance after the other (the switch `dispatch`)."""
+    minutes: int = 1
+    """How many minutes this is the mean of."""
 
     @property
     def instances(self) -> float:
         """Mean instances that could serve."""
         return self.minute.warm + self.minute.on_demand
+
+    @property
+    def inside(self) -> float:
+        """Mean requests in them; those that are refused never get there."""
+        return self.minute.offered - self.minute.throttled
 
     @property
     def fullest(self) -> float:
@@ -53,7 +64,7 @@ class Lived:
         """
         if self.packed or self.minute.on_demand > 0:
             most = self.function.instance_concurrency if self.function else 1
-            return float(min(math.ceil(self.minute.offered), most))
+            return float(min(math.ceil(self.inside), most))
         return float(math.ceil(self.minute.served / self.minute.warm)) if self.minute.warm else 0.0
 
 
@@ -86,14 +97,14 @@ def _provisioned_calls(minute: Minute) -> float:
 
 def _mean_duration(lived: Sequence[Lived]) -> float | None:
     """Milliseconds, by Little's law: 60 s of concurrency 6 for 180 calls are 2,000 ms each."""
-    calls = sum(each.minute.invocations for each in lived)
-    return 60_000 * sum(each.minute.offered for each in lived) / calls if calls else None
+    calls = sum(each.minute.invocations - each.minute.throttles for each in lived)
+    return 60_000 * sum(each.inside for each in lived) / calls if calls else None
 
 
 def _mean_concurrency(lived: Sequence[Lived]) -> float | None:
     """Requests at once in an instance, over all that could serve: 6 on 2 warm and 1 other are 2."""
     instances = sum(each.instances for each in lived)
-    return sum(each.minute.offered for each in lived) / instances if instances else None
+    return sum(each.inside for each in lived) / instances if instances else None
 
 
 def _most_concurrency(lived: Sequence[Lived]) -> float | None:
@@ -101,7 +112,7 @@ def _most_concurrency(lived: Sequence[Lived]) -> float | None:
 
 
 def _none(minute: Minute) -> float:  # noqa: ARG001 - one of the table's attributes
-    """Nothing is ever throttled here: what no instance has room for gets one on demand."""
+    """Functions have no limit of their own here."""
     return 0.0
 
 
@@ -121,7 +132,7 @@ _FUNCTION: Mapping[str, Metric] = {
     "TotalInvocations": _calls(lambda minute: minute.invocations),
     "ProvisionInvocations": _calls(_provisioned_calls),
     "ConcurrencyThrottles": _calls(_none),
-    "ResourceThrottles": _calls(_none),
+    "ResourceThrottles": _calls(lambda minute: minute.throttles),
     "AvgDuration": Metric(level="function", minute=_mean_duration, over=fmean, of_calls=True),
     "OndemandActiveInstance": _gauge(lambda minute: minute.on_demand),
     "ProvisionedCurrentInstance": _gauge(lambda minute: minute.warm),
@@ -197,15 +208,23 @@ def points(
     """The points of a series, oldest first; a period is there once it is over and the delay is, too."""
     shift = span.period if account.settings.metric_timestamp == "end" else timedelta(0)
     delay = timedelta(seconds=account.settings.metric_delay_seconds)
-    kept = account.at - timedelta(days=account.settings.kept_days)
+    settings = account.settings
+    days = settings.kept_days if span.period < COARSE else max(settings.kept_days, settings.coarse_kept_days)
+    kept = account.at - timedelta(days=days)
     first = max(_floor(span.after - shift, span.period), _floor(kept, span.period)) + span.period
     until = min(span.until, account.at)
     last = min(_floor(until - shift, span.period) + span.period, _floor(account.at - delay, span.period))
-    rows = _rows(account, keys, first, last)
+    rows = _rows(account, keys, first, last, coarse=span.period >= COARSE)
     for start, period in groupby(rows, key=lambda row: _floor(row[0].minute.start, span.period)):
         shown_at = start + span.period + delay
         shown = [row for row in period if not (span.fault and span.fault.hides(_start(row[0]), shown_at, account.at))]
-        values = [value for row in shown if (value := _reported(account, metric, row)) is not None]
+        # A row that stands for several minutes is as many of them.
+        values = [
+            value
+            for row in shown
+            if (value := _reported(account, metric, row)) is not None
+            for _ in range(row[0].minutes)
+        ]
         if values:
             statistics = _statistics(account, metric, values)
             yield Point(at=start + shift, dimensions=dimensions, statistics=statistics)
@@ -215,19 +234,22 @@ def _floor(moment: datetime, period: timedelta) -> datetime:
     return moment - (moment - _EPOCH) % period
 
 
-def _rows(account: Account, keys: Sequence[Key], first: datetime, last: datetime) -> Iterator[list[Lived]]:
-    """Minute by minute what the functions and qualifiers lived through."""
+def _rows(
+    account: Account, keys: Sequence[Key], first: datetime, last: datetime, *, coarse: bool
+) -> Iterator[list[Lived]]:
+    """What the functions and qualifiers lived through, minute by minute; the older part by fives, if `coarse`."""
     packed = account.settings.dispatch == "packed"
-    merged = merge(
-        *(
-            [
-                Lived(minute=minute, function=account.functions.get(key[0]), packed=packed)
-                for minute in account.ledger.between(key, first, last)
-            ]
-            for key in keys
-        ),
-        key=_start,
-    )
+
+    def lived(key: Key) -> Iterator[Lived]:
+        function, ledger = account.functions.get(key[0]), account.ledger
+        if coarse:
+            for minute, minutes in ledger.parts(key, first, last):
+                yield Lived(minute=minute, function=function, packed=packed, minutes=minutes)
+        else:
+            for minute in ledger.between(key, first, last):
+                yield Lived(minute=minute, function=function, packed=packed)
+
+    merged = merge(*(lived(key) for key in keys), key=_start)
     return (list(row) for _, row in groupby(merged, key=_start))
 
 

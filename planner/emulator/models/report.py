@@ -18,13 +18,23 @@ class Totals:
     offered: float
     served: float
     """Of it, what found a warm provisioned instance."""
+    kept: float
+    """Of it, what found a warm on-demand instance."""
+    waited: float
+    """Of it, what waited for an on-demand instance to start."""
+    throttled: float
+    """Of it, what was refused with 429."""
     cold: float
-    """The rest: it waited for an on-demand instance."""
+    """What found no warm provisioned instance: kept, waited and throttled."""
     cold_share: float
-    """Cold over offered; 0 where nothing was offered."""
+    """Cold over offered, by which plans of provisioned instances are judged; 0 where nothing was offered."""
+    waited_share: float
+    """Waited over offered: the cold starts that users feel, since an on-demand instance is kept for a while."""
     peak: float
     """The largest minute's mean concurrency."""
     invocations: float
+    throttles: float
+    """Of them, those that were refused."""
     warm_hours: float
     busy_hours: float
     """Of the warm ones; the others waited."""
@@ -36,13 +46,19 @@ class Totals:
         """Add up."""
         offered = sum(minute.offered for minute in minutes)
         served = sum(minute.served for minute in minutes)
+        waited = sum(minute.waited for minute in minutes)
         return cls(
             offered=offered,
             served=served,
+            kept=sum(minute.kept for minute in minutes),
+            waited=waited,
+            throttled=sum(minute.throttled for minute in minutes),
             cold=offered - served,
             cold_share=(offered - served) / offered if offered else 0.0,
+            waited_share=waited / offered if offered else 0.0,
             peak=max((minute.offered for minute in minutes), default=0.0),
             invocations=sum(minute.invocations for minute in minutes),
+            throttles=sum(minute.throttles for minute in minutes),
             warm_hours=sum(minute.warm for minute in minutes) / 60,
             busy_hours=sum(minute.busy for minute in minutes) / 60,
             starting_hours=sum(minute.starting for minute in minutes) / 60,
@@ -71,8 +87,10 @@ class Report:
             "to": self.end.isoformat(),
             "totals": asdict(self.totals),
             "bill": asdict(self.bill),
-            "minutes": [
-                {**asdict(minute), "start": minute.start.isoformat(), "cold": minute.offered - minute.served}
-                for minute in self.minutes
-            ],
+            "minutes": [_told(minute) for minute in self.minutes],
         }
+
+
+def _told(minute: Minute) -> Json:
+    cold = minute.offered - minute.served
+    return {**asdict(minute), "start": minute.start.isoformat(), "cold": cold, "waited": minute.waited}

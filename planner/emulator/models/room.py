@@ -1,14 +1,16 @@
 """The room for new instances at one instant: what quotas, growth, capacity and images leave."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
 from planner.emulator.faults import ANY, REPLENISHED, CapacityFault, QuotaFault, StartupFault
 from planner.emulator.models.account import Account
-from planner.emulator.models.config import ConfigState
+from planner.emulator.models.config import ConfigState, Key
 from planner.emulator.models.function import FunctionSpec
+from planner.emulator.models.ondemand import OnDemand
 
 QUOTA = "Reserve resource exceeded limit"
 """Over the account's limit (vendor's GPU FAQ)."""
@@ -28,30 +30,60 @@ class Room:
 
     @classmethod
     def of(cls, account: Account) -> Self:
-        """The room as the instances of the moment leave it."""
+        """The room as the instances of the moment leave it, provisioned and on-demand ones alike.
+
+        Source: quotas and growth are shared by both
+        (https://help.aliyun.com/zh/functioncompute/instance-scaling-restrictions-and-rules).
+        """
         cards: Counter[str | None] = Counter()
         for (name, _), config in account.configs.items():
             cards[account.function(name).gpu_type] += config.fleet.count
+        for (name, _), meter in account.meters.items():
+            if count := meter.on_demand_count:
+                cards[account.function(name).gpu_type] += count
         return cls(account=account, instances=cards.total(), cards=cards)
 
     def grow(self, config: ConfigState, missing: int) -> None:
         """Ask for the missing instances; what there is no room for is tried again at the next evaluation."""
-        account, settings = self.account, self.account.settings
-        function, at = account.function(config.key[0]), config.fleet.at
-        slow = account.faults.hit(StartupFault, function.name, at)
-        blocked = function.image_pull_error or (slow.error if slow and slow.fails else "")
-        room, config.error = (0, blocked) if blocked else self._left(config, missing, function)
-        points = function.startup_seconds or settings.startup_seconds
+        account, at = self.account, config.fleet.at
+        function = account.function(config.key[0])
+        points, config.error = self._startup(function, at)
+        room = 0
+        if not config.error:
+            limits = []
+            if short := account.faults.hit(CapacityFault, function.name, at):
+                limits.append((short.most(config.target) - config.fleet.count, short.error))
+            room, config.error = self._take(function, at, missing, limits)
+        config.fleet.launch(room, points, f"{account.settings.seed}/{'/'.join(config.key)}")
+
+    def start(self, key: Key, elastic: OnDemand, missing: int, at: datetime) -> None:
+        """Start on-demand instances; what there is no room for is refused, what cannot start waits."""
+        function = self.account.function(key[0])
+        points, blocked = self._startup(function, at)
+        elastic.refused = 0
+        if not blocked:
+            room, _ = self._take(function, at, missing)
+            elastic.launch(room, at, points, f"{self.account.settings.seed}/{'/'.join(key)}/on-demand")
+            elastic.refused = missing - room
+
+    def admit(self, function: FunctionSpec, at: datetime) -> bool:
+        """Whether there is room for one more on-demand instance, which then is taken."""
+        room, _ = self._take(function, at, 1)
+        return room == 1
+
+    def _startup(self, function: FunctionSpec, at: datetime) -> tuple[tuple[float, ...], str]:
+        """Points of the start-up times at `at`, and why nothing can start, if so."""
+        points = function.startup_seconds or self.account.settings.startup_seconds
+        slow = self.account.faults.hit(StartupFault, function.name, at)
         if slow:
             points = tuple(point * slow.factor for point in points)
-        config.fleet.launch(room, points, f"{settings.seed}/{'/'.join(config.key)}")
-        account.growth.allowance -= room
-        self.instances += room
-        self.cards[function.gpu_type] += room
+        return points, function.image_pull_error or (slow.error if slow and slow.fails else "")
 
-    def _left(self, config: ConfigState, missing: int, function: FunctionSpec) -> tuple[int, str]:
-        """How many of the missing may be asked for, and the error of the tightest limit."""
-        account, at = self.account, config.fleet.at
+    def _take(
+        self, function: FunctionSpec, at: datetime, missing: int, further: Iterable[tuple[int, str]] = ()
+    ) -> tuple[int, str]:
+        """Take as many of the missing as the limits allow; how many, and the error of the tightest."""
+        account = self.account
         region, cards = self._quotas(function.gpu_type, at)
         limits = [
             (missing, ""),
@@ -61,10 +93,12 @@ class Room:
         if function.gpu_type is not None:
             exceeded = f"Account's total GPU usage of '{function.gpu_type}' exceeded"
             limits.append((cards - self.cards[function.gpu_type], exceeded))
-        if short := account.faults.hit(CapacityFault, function.name, at):
-            limits.append((short.most(config.target) - config.fleet.count, short.error))
-        room, error = min(limits, key=lambda limit: limit[0])
-        return max(room, 0), error
+        room, error = min((*limits, *further), key=lambda limit: limit[0])
+        room = max(room, 0)
+        account.growth.allowance -= room
+        self.instances += room
+        self.cards[function.gpu_type] += room
+        return room, error
 
     def _quotas(self, gpu_type: str | None, at: datetime) -> tuple[int, int]:
         """Instances of the region, and cards of a type."""

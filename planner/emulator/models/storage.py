@@ -62,8 +62,11 @@ class Storage:
             if minutes:
                 marks = ", ".join("?" * len(minutes[0]))
                 self._connection.executemany(f"INSERT INTO minute VALUES ({marks})", minutes)  # noqa: S608 - only marks
-                expired = account.at - timedelta(days=account.settings.kept_days)
-                self._connection.execute("DELETE FROM minute WHERE start < ?", (int(expired.timestamp()),))
+                # On disk old minutes are no means: these are made anew at each start.
+                settings = account.settings
+                expired = account.at - timedelta(days=max(settings.kept_days, settings.coarse_kept_days))
+                oldest = max(expired, account.ledger.oldest)
+                self._connection.execute("DELETE FROM minute WHERE start < ?", (int(oldest.timestamp()),))
         self._stored, self._unwritten_from = documents, _minute_of(account.at)
 
     def _load_documents(self, account: Account) -> dict[str, str]:

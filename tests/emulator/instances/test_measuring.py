@@ -19,13 +19,14 @@ def test_levels_are_weighted_by_the_time_that_they_lasted() -> None:
     reader = Reader.of(usage, 100.0)
     usage.note(101.0, Levels(offered=4, served=2, capacity=8, warm=2))
     usage.began()
+    usage.began(refused=True)
     usage.note(103.0, Levels(capacity=4, warm=1))
-    means, invocations, seconds = reader.take(104.0)
+    means, calls, seconds = reader.take(104.0)
     assert (means.offered, means.served, means.warm, means.capacity) == (2.0, 1.0, 1.25, 5.0)
-    assert (invocations, seconds) == (1, 4.0)
-    means, invocations, seconds = reader.take(106.0)
-    assert (means.offered, means.warm, invocations, seconds) == (0.0, 1.0, 0, 2.0)
-    assert reader.take(106.0) == (Levels(), 0, 0.0)
+    assert (calls, seconds) == ((2, 1), 4.0)
+    means, calls, seconds = reader.take(106.0)
+    assert (means.offered, means.warm, calls, seconds) == (0.0, 1.0, (0, 0), 2.0)
+    assert reader.take(106.0) == (Levels(), (0, 0), 0.0)
 
 
 def test_a_tracker_sees_the_requests_that_are_really_in_flight(tmp_path: Path) -> None:
@@ -50,12 +51,13 @@ def test_the_ledger_gets_what_really_happened(tmp_path: Path) -> None:
         def full() -> object:
             with site.fc.emulator.account() as account:
                 minutes = account.ledger.between(("asr", "prod"), NOON, datetime.max.replace(tzinfo=UTC))
-            return next((m for m in reversed(minutes) if m.on_demand > 0.99), None)
+            return next((m for m in reversed(minutes) if m.kept > 0.99), None)
 
         minute = until(full)
         assert minute.offered == pytest.approx(3, abs=0.01)
         assert minute.served == pytest.approx(2, abs=0.01)
         assert (minute.warm, minute.busy) == (pytest.approx(1), pytest.approx(1))
+        assert (minute.kept, minute.waited) == (pytest.approx(1, abs=0.01), pytest.approx(0, abs=0.01))
         assert (minute.starting, minute.on_demand) == (0, pytest.approx(1))
         assert (minute.target, minute.current) == (1, 1)
         (tmp_path / "held").touch()
