@@ -121,9 +121,12 @@ class TestWhoMayAsk:
             assert ask(address, "/health", Host=str(address))[0] == 200
 
     def test_an_occupied_port_is_said_in_words(self) -> None:
-        with served() as (address, _, _), pytest.raises(InputError, match=r"can't be listened on: Address already"):
-            with served(address=address):
-                pass
+        with (
+            served() as (address, _, _),
+            pytest.raises(InputError, match=r"can't be listened on: Address already"),
+            served(address=address),
+        ):
+            pytest.fail("two on one port")
 
 
 class TestWhereItListens:
@@ -136,8 +139,10 @@ class TestWhereItListens:
 
     @pytest.mark.parametrize(
         "text",
-        ["", "9464", ":9464", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1", "127.0.0.1:x", "::1:9464"]
-        + ["[127.0.0.1]:1", "[::1]", "example.com:9464", "[localhost]:1", "127.0.0.1:٣"],
+        [
+            *("", "9464", ":9464", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1", "127.0.0.1:x"),
+            *("::1:9464", "[127.0.0.1]:1", "[::1]", "example.com:9464", "[localhost]:1", "127.0.0.1:٣"),
+        ],
     )
     def test_nothing_else(self, text: str) -> None:
         with pytest.raises(InputError, match="is no address"):
