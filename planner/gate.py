@@ -148,6 +148,8 @@ class _Case:
         """What the push is for."""
         if self.missing:
             return f"{self.missing} more instances are needed within the hour"
+        if self.standing.applied is None:
+            return "no plan was applied yet"
         if self.ending:
             return "less than half of the schedule that runs is left"
         return f"{self.saved_hours:.1f} instance-hours are saved, {self.added_hours:.1f} added"
