@@ -110,6 +110,14 @@ class Settings:
     """Days of minutes that are kept of each function and qualifier, as Cloud Monitor keeps series of
     60 s (https://alibabacloud.com/help/doc-detail/51936.htm)."""
 
+    coarse_kept_days: int = 91
+    """Days of means of five minutes, as Cloud Monitor keeps series of 300 s and more (the same page);
+    reports, bills and series of 60 s end with the minutes."""
+
+    kept_rows: int = 1_500_000
+    """Minutes and means of five that are kept of all functions together, the oldest go first. A bound of the
+    emulator, not of the service: a row takes some 450 bytes of memory."""
+
     metric_delay_seconds: int = 60
     """Seconds after the end of a period until Cloud Monitor shows it (0 to 3600). No figure is
     published; the vendor's charts (devsapp/fc-metrics) count a missing point as zero only when it
@@ -143,12 +151,12 @@ class Settings:
     pages on the life cycle name the health check before it. In both cases its port listens first."""
 
     start_deadline_seconds: float = 120.0
-    """Real seconds in which a process must listen, and again in which it must pass its first health
-    check. 120 is the service's."""
+    """Real seconds in which a process must listen and pass its first health check, together; the Initializer
+    has a timeout of its own. 120 is the service's."""
 
     on_demand_idle_seconds: float = 300.0
-    """Seconds of the clock after which an unused on-demand instance ends. Usually 3 to 5 minutes, and
-    no promise (https://help.aliyun.com/zh/functioncompute/fc/user-guide/instance-level-events)."""
+    """Seconds of the clock after which an unused on-demand instance ends, simulated or process. Usually 3 to
+    5 minutes, and no promise (https://help.aliyun.com/zh/functioncompute/fc/user-guide/instance-level-events)."""
 
     termination_grace_seconds: float = 10.0
     """Real seconds between SIGTERM and SIGKILL. No figure is published."""
@@ -210,7 +218,10 @@ class Settings:
                 "the times of processes must not be negative",
             ),
             (self.signature_tolerance_minutes >= 0, "signature_tolerance_minutes must not be negative"),
-            (self.kept_days >= 1, "kept_days must be at least 1"),
+            (
+                min(self.kept_days, self.coarse_kept_days, self.kept_rows) >= 1,
+                "kept_days, coarse_kept_days and kept_rows must be at least 1",
+            ),
             (
                 0 <= self.metric_delay_seconds <= 3600 and self.metric_calls_per_second >= 0,
                 "metric_delay_seconds must be from 0 to 3600, metric_calls_per_second not negative",

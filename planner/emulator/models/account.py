@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Self
 
 from planner.emulator.errors import AliasNotFound, FunctionNotFound, InvalidArgument
@@ -62,7 +62,11 @@ class Account:
             settings=settings,
             at=at,
             growth=Growth(allowance=settings.growth_burst, at=at),
-            ledger=Ledger(keep=settings.kept_days * 24 * 60),
+            ledger=Ledger(
+                keep=timedelta(days=settings.kept_days),
+                keep_coarse=timedelta(days=settings.coarse_kept_days),
+                most=settings.kept_rows,
+            ),
             faults=faults,
             functions={function.name: function for function in functions},
         )
