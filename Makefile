@@ -2,10 +2,11 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
+AUDIT := $(VENV)/audit
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev setup-model train demo test check fmt campaign golden docs bench lock clean
+.PHONY: help setup setup-dev setup-model train demo test check fmt campaign golden docs bench lock audit sbom clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -86,6 +87,22 @@ bench: $(VENV)/.dev ## run the benchmarks; each prints ratios against a baseline
 lock: ## compile the lock files anew (needs uv)
 	uv pip compile pyproject.toml --universal --group build --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" -o requirements.lock -q
 	uv pip compile pyproject.toml --universal --group dev --extra postgres --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" -c requirements.lock -o requirements-dev.lock -q
+	uv pip compile --group audit --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" -o requirements-audit.lock -q
+	awk 'BEGIN {print "# The PostgreSQL driver, cut out of requirements-dev.lock by `make lock`."} /^[^ #]/ {on = /^psycopg/} on' requirements-dev.lock > deploy/requirements-postgres.lock
+
+$(AUDIT)/.done: requirements-audit.lock
+	@echo "Installing the pinned auditing tools into $(AUDIT) ..."
+	$(PYTHON) -m venv $(AUDIT)
+	$(AUDIT)/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes -r requirements-audit.lock
+	@touch $@
+
+audit: $(AUDIT)/.done ## ask OSV, an advisory service on the internet, about every pinned package
+	@$(AUDIT)/bin/python scripts/audit.py $(AUDIT)/bin/pip-audit requirements*.lock deploy/requirements-postgres.lock
+
+sbom: $(AUDIT)/.done ## write dist/sbom.json: what the image's packages are pinned to, as CycloneDX
+	@mkdir -p dist
+	@cat requirements.lock deploy/requirements-postgres.lock | $(AUDIT)/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --output-format JSON --output-file dist/sbom.json -
+	@echo dist/sbom.json
 
 clean: ## remove the environment and what the demo left
 	rm -rf $(VENV) demo
