@@ -6,12 +6,14 @@ No metric is the concurrency of a function, so it is told in one of three ways, 
    (`FunctionProvisionedCurrentInstance` + `FunctionOndemandActiveInstance`), where all three have a point. The first is
    there only where the function reports instance metrics. 3.33 at once on 2 + 1 instances are 9.99.
 2. calls x duration, by Little's law, L = lambda x W: `FunctionTotalInvocations` / seconds x `FunctionAvgDuration`.
-   300 calls a minute of 2,000 ms are 300 / 60 x 2 = 10. Of longer periods this comes first: the means of the other
-   three need not be over the same minutes.
+   300 calls a minute of 2,000 ms are 300 / 60 x 2 = 10. Calls are requests, those that were turned away among them, so
+   that this is what was offered. Of longer periods it comes first: the means of the other three need not be over the
+   same minutes.
 3. nothing happened: zero. A minute without calls has no point, so zero is told from what else there is (`_idle`).
 
-To each is added what was turned away (`planner.offered`). Names of the metrics and their units: Function Compute user
-guide, "monitoring data" (FC 3.0, 2025-04-23).
+To the first is added what was turned away (`planner.offered`), which never was in an instance. Names and units of the
+metrics: Function Compute user guide, "monitoring data" (FC 3.0, 2025-04-23); an older page (doc-detail/53001) counts
+calls as "requests to invoke functions", and throttles as those of them that failed for the limit of instances.
 """
 
 from __future__ import annotations
@@ -74,25 +76,25 @@ def derive(read: Read, periods: range, *, settled: int, mean_duration: timedelta
     A period that nothing certain is known of is absent, and so are those that end after `settled` unless they have a
     value. `mean_duration` is how long a request takes where throttled ones are all that the span shows.
     """
-    first, second = (_by_instances, _by_calls) if periods.step <= 60 else (_by_calls, _by_instances)
-    best = _within(first(read, periods.step), periods)
+    fine = periods.step <= 60
+
+    def by_instances() -> Series:
+        return _within(_by_instances(read), periods)
+
+    def by_calls() -> Series:
+        return _within(_by_calls(read, periods.step, mean_duration), periods)
+
+    best = by_instances() if fine else by_calls()
     # Each metric is a call that counts against a quota: what isn't needed isn't asked for.
-    other: Series = {}
-    if _lacking(periods, best, settled):
-        other = {t: value for t, value in _within(second(read, periods.step), periods).items() if t not in best}
-    idle: Series = {}
-    if _lacking(periods, {**best, **other}, settled):
-        idle = dict.fromkeys(_idle(read, periods, {**best, **other}, settled), 0.0)
-    served, remarks = _with_turned_away(read, {**best, **other}, periods.step, mean_duration)
-    instances, calls = (best, other) if first is _by_instances else (other, best)
-    if first is _by_instances and len(instances) >= LONG:
-        remarks += _compared(instances, _by_calls(read, periods.step))
-    return Derived(
-        by_instances={t: served[t] for t in instances if t in served},
-        by_calls={t: served[t] for t in calls if t in served},
-        idle=idle,
-        remarks=remarks,
-    )
+    other = (by_calls() if fine else by_instances()) if _lacking(periods, best, settled) else {}
+    other = {t: value for t, value in other.items() if t not in best}
+    told = {**best, **other}
+    idle = _idle(read, periods, told, settled) if _lacking(periods, told, settled) else set()
+    served, calls = (best, other) if fine else (other, best)
+    offered, remarks = _with_turned_away(read, served, periods.step, mean_duration)
+    if fine and len(served) >= LONG:
+        remarks += _compared(offered, by_calls())
+    return Derived(by_instances=offered, by_calls=calls, idle=dict.fromkeys(idle, 0.0), remarks=remarks)
 
 
 def _lacking(periods: range, told: Series, settled: int) -> bool:
@@ -105,18 +107,32 @@ def _within(found: Series, periods: range) -> Series:
     return {t: value for t, value in found.items() if t in periods}
 
 
-def _by_instances(read: Read, _seconds: int) -> Series:
+def _by_instances(read: Read) -> Series:
     if not (at_once := read(AT_ONCE)):
         return {}
     warm, others = read(PROVISIONED), read(ON_DEMAND)
     return {t: value * (warm[t] + others[t]) for t, value in at_once.items() if t in warm and t in others}
 
 
-def _by_calls(read: Read, seconds: int) -> Series:
+def _by_calls(read: Read, seconds: int, mean_duration: timedelta | None) -> Series:
     calls, duration = read(CALLS), read(DURATION)
-    return {
-        t: count / seconds * duration.get(t, 0.0) / 1000 for t, count in calls.items() if t in duration or count == 0
-    }
+    lasted = {t: duration[t] for t in calls if t in duration}
+    lasted |= {t: 0.0 for t, count in calls.items() if count == 0 and t not in lasted}
+    if len(lasted) < len(calls) and (usual := _usual(duration, mean_duration)) is not None:
+        # Where every request was turned away, none lasted.
+        lasted |= {t: usual for t in calls if t not in lasted and _turned_away(read, t) >= calls[t]}
+    return {t: calls[t] / seconds * milliseconds / 1000 for t, milliseconds in lasted.items()}
+
+
+def _usual(duration: Series, mean_duration: timedelta | None) -> float | None:
+    """How many milliseconds a request takes where the period doesn't say."""
+    if mean_duration is not None:
+        return mean_duration / timedelta(milliseconds=1)
+    return float(np.median(list(duration.values()))) if duration else None
+
+
+def _turned_away(read: Read, period: int) -> float:
+    return sum(read(name).get(period, 0.0) for name in THROTTLES)
 
 
 def _compared(instances: Series, calls: Series) -> tuple[str, ...]:
@@ -162,7 +178,7 @@ def _with_turned_away(
     read: Read, served: Series, seconds: int, mean_duration: timedelta | None
 ) -> tuple[Series, tuple[str, ...]]:
     """The served concurrency and what was turned away; without the periods where nobody knows how much that is."""
-    away = {t: sum(read(name).get(t, 0.0) for name in THROTTLES) for t in served}
+    away = {t: _turned_away(read, t) for t in served}
     turned = {t for t, count in away.items() if count > 0}
     if not turned:
         return served, ()

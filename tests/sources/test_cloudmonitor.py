@@ -91,6 +91,13 @@ class TestWays:
             assert here.stored(IDLE) == {}
             assert list(values(here.history())) == list(load[:-1])
 
+    @pytest.mark.parametrize("instance_metrics", [True, False])
+    def test_what_a_quota_turned_away_was_offered_too(self, tmp_path: Path, instance_metrics: bool) -> None:
+        with site(tmp_path, (20.0,) * 60, instance_metrics=instance_metrics, region_instances=2) as here:
+            here.collect()
+            history = here.history()
+        assert values(history)[10:] == pytest.approx(np.full(49, 20.0), abs=by_instances(20, 5))
+
     def test_another_function_of_the_region_is_not_counted(self, tmp_path: Path) -> None:
         with site(tmp_path, (4.0,) * 30) as here:
             here.emulator.offer("other", Load.constant(50))

@@ -237,13 +237,12 @@ class TestWithTheEmulator:
             done = here.collect()
         assert done.newest == at(190)
 
-    def test_a_steady_read_is_five_calls(self, tmp_path: Path) -> None:
-        for instance_metrics in (True, False):
-            folder = tmp_path / str(instance_metrics)
-            with site(folder, (4.0,) * 90, instance_metrics=instance_metrics, provisioned=2) as here:
-                here.collect()
-                here.emulator.advance(MINUTE)
-                assert here.calls(here.collect) == 5
+    @pytest.mark.parametrize(("instance_metrics", "calls"), [(True, 5), (False, 3)])
+    def test_a_steady_read_asks_for_what_it_needs(self, tmp_path: Path, instance_metrics: bool, calls: int) -> None:
+        with site(tmp_path, (4.0,) * 90, instance_metrics=instance_metrics, provisioned=2) as here:
+            here.collect()
+            here.emulator.advance(MINUTE)
+            assert here.calls(here.collect) == calls
 
     def test_minute_by_minute_it_is_what_one_read_gives(self, tmp_path: Path) -> None:
         load = (4.0,) * 15 + (0.0,) * 45 + (7.0,) * 5 + (0.5,) * 30

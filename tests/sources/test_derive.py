@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import ClassVar
 
 import pytest
 from hypothesis import given
@@ -97,23 +98,36 @@ def test_a_first_read_tells_where_the_two_ways_disagree(minutes: int, at_once: f
 
 
 class TestTurnedAway:
-    def test_it_is_added_as_if_it_had_taken_as_long(self) -> None:
-        found = derived({CALLS: {0: 300}, DURATION: {0: 500}, THROTTLES[0]: {0: 100}, THROTTLES[1]: {0: 20}}, minutes=1)
-        # 300 / 60 x 0.5 and 120 / 60 x 0.5
-        assert found.by_calls == {0: 2.5 + 1.0}
+    SERVED: ClassVar[Metrics] = {AT_ONCE: {0: 2.5}, PROVISIONED: {0: 1}, ON_DEMAND: {0: 0}}
+
+    def test_it_is_added_to_what_was_in_the_instances_as_if_it_had_taken_as_long(self) -> None:
+        away = {DURATION: {0: 500}, THROTTLES[0]: {0: 100}, THROTTLES[1]: {0: 20}}
+        found = derived({**self.SERVED, **away}, minutes=1)
+        # 120 / 60 x 0.5
+        assert found.by_instances == {0: 2.5 + 1.0}
         (remark,) = found.remarks
         assert remark.endswith(
             "added back 1 requests in flight on average (1 at most) where requests were turned away (1 interval)"
         )
 
-    def test_of_five_minutes_too(self) -> None:
-        found = derived({CALLS: {0: 1500}, DURATION: {0: 500}, THROTTLES[0]: {0: 600}}, minutes=1, step=300)
-        assert found.by_calls == {0: 2.5 + 1.0}
+    @pytest.mark.parametrize("step", [60, 300])
+    def test_calls_count_it_already(self, step: int) -> None:
+        found = derived({CALLS: {0: 6 * step}, DURATION: {0: 500}, THROTTLES[0]: {0: step}}, minutes=1, step=step)
+        assert (found.by_calls, found.remarks) == ({0: 3.0}, ())
+
+    def test_where_everything_was_turned_away_a_request_takes_what_it_usually_does(self) -> None:
+        metrics = {CALLS: {0: 60, 1: 60, 2: 120}, DURATION: {0: 400, 1: 600}, THROTTLES[1]: {2: 120}}
+        assert derived(metrics, minutes=3).by_calls == {0: 0.4, 60: 0.6, 120: 1.0}
+        assert derived(metrics, minutes=3, mean=timedelta(seconds=2)).by_calls == {0: 0.4, 60: 0.6, 120: 4.0}
+
+    def test_but_not_where_some_were_served_and_their_duration_is_missing(self) -> None:
+        metrics = {CALLS: {0: 60, 1: 60, 2: 120}, DURATION: {0: 400, 1: 600}, THROTTLES[1]: {2: 119}}
+        assert set(derived(metrics, minutes=3).by_calls) == {0, 60}
 
     def test_the_configured_duration_serves_where_no_other_is_known(self) -> None:
-        metrics = {AT_ONCE: {0: 2.0}, PROVISIONED: {0: 1}, ON_DEMAND: {0: 0}, THROTTLES[0]: {0: 60}}
+        metrics = {**self.SERVED, THROTTLES[0]: {0: 60}}
         known, unknown = derived(metrics, minutes=1, mean=timedelta(seconds=2)), derived(metrics, minutes=1)
-        assert known.by_instances == {0: 4.0}
+        assert known.by_instances == {0: 4.5}
         assert unknown.by_instances == {}
         assert unknown.remarks[0].startswith("requests were turned away in 1 periods, left out")
 
