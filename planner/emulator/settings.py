@@ -23,7 +23,8 @@ class Settings:
 
     The put's answer shows the static value, and a separate loop moves `target` within 120 s
     (fc-java-sdk's live test waits that long at most). Surplus instances are destroyed at once, so
-    this is the dangerous reading. 60 is the middle; 0 evaluates inside the put."""
+    this is the dangerous reading. 60 is the middle; 0 evaluates right after the put was answered.
+    An evaluation that is due from an earlier put comes no later for another put."""
 
     among: Literal["last", "max"] = "last"
     """Which value counts among several schedules in effect: the latest trigger's, or the largest.
@@ -58,6 +59,18 @@ class Settings:
 
     The service refuses a switch between them (codes in Serverless Devs fc3). The texts that fc3 knows
     name the function alone; "qualifier" lets two aliases of one function differ."""
+
+    deleted_instances: Literal["gone", "linger"] = "linger"
+    """What Get answers right after Delete of a config with warm instances: as if nothing were set, or for
+    `evaluation_lag_seconds` more the function's ARN, zeros, empty lists and those instances as `current`.
+
+    Serverless Devs fc3 polls until `current` is 0, so that it may take a while is likely; how long, and what
+    else Get answers then, is not public. Only the answer lingers: the instances are gone, and neither
+    billed nor counted. Not kept over a restart."""
+
+    trackers_without_metrics: Literal["hold", "scale"] = "hold"
+    """What trackers do after UpdateFunction has switched the instance metrics off, without which a put of
+    trackers is refused: hold the number that there is, since nothing is measured, or go on to scale."""
 
     function_with_aliases: Literal["kept", "deleted"] = "kept"
     """What DeleteFunction does to a function that has aliases: refuses it (`FunctionNotEmpty`), or takes

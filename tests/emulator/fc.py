@@ -133,6 +133,9 @@ class Switches(TypedDict, total=False):
     absent_scalars: Any
     missing_config: Any
     one_kind_per: Any
+    deleted_instances: Any
+    trackers_without_metrics: Any
+    region: str
     function_with_aliases: Any
     bare_at: Any
     missing_local_time: Any

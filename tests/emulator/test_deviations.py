@@ -4,6 +4,7 @@ import base64
 import http.client
 import json
 import logging
+from dataclasses import replace
 from urllib.parse import quote
 
 import pytest
@@ -11,8 +12,8 @@ import pytest
 from planner.emulator import Load
 from planner.emulator.models.emulator import Emulator
 from planner.emulator.models.operations import OPERATIONS
-from tests.emulator.fc import NOON, Fc, emulated
-from tests.published import Body, policy
+from tests.emulator.fc import ASR, NOON, Fc, emulated
+from tests.published import Body, action, policy
 
 _CONFIG = "/2023-03-30/functions/asr/provision-config?qualifier=prod"
 _DEEP = "[" * 100_000
@@ -205,3 +206,83 @@ def test_a_function_may_bring_more_than_a_config_since_code_may_travel_with_it()
     with emulated() as fc:
         function = {"functionName": "f", "runtime": "python3.10", "handler": "h", "code": {"zipFile": "A" * (2 << 20)}}
         assert send(fc, "POST", "/2023-03-30/functions", json.dumps(function))[0] == 200
+
+
+_NINE = {"defaultTarget": 2, "scheduledActions": [action("a", "cron(0 0 9 * * *)", 9)]}
+
+
+def test_puts_that_follow_each_other_faster_than_the_lag_do_not_postpone_the_evaluation() -> None:
+    with emulated() as fc:
+        targets = []
+        for _ in range(4):
+            fc.put(_NINE)
+            fc.wait(seconds=50)
+            targets.append(fc.target())
+    # Puts at 0, 50, 100 and 150 s are evaluated at 60, 60, 160 and 160 s.
+    assert targets == [2, 9, 2, 9]
+
+
+def test_a_put_after_the_evaluation_waits_for_its_own() -> None:
+    with emulated() as fc:
+        fc.put(_NINE)
+        fc.wait(seconds=70)
+        fc.put(_NINE)
+        fc.wait(seconds=59)
+        assert fc.target() == 2
+        fc.wait(seconds=1)
+        assert fc.target() == 9
+
+
+def test_a_deleted_config_shows_its_instances_until_the_lag_is_over() -> None:
+    with emulated() as fc:
+        fc.put({**_NINE, "defaultTarget": 3})
+        fc.wait(seconds=30)
+        fc.delete()
+        shown = fc.get()
+        assert shown["functionArn"].endswith("functions/asr/prod")
+        assert (shown["current"], shown["target"], shown["defaultTarget"], shown["scheduledActions"]) == (3, 0, 0, [])
+        assert fc.page() == ([], None)
+        fc.wait(seconds=59)
+        assert fc.get()["current"] == 3
+        fc.wait(seconds=1)
+        assert (fc.get()["functionArn"], fc.get()["current"]) == ("", 0)
+
+
+def test_a_put_ends_what_a_deleted_config_shows() -> None:
+    with emulated() as fc:
+        fc.put({"defaultTarget": 3})
+        fc.wait(seconds=30)
+        fc.delete()
+        fc.put({"defaultTarget": 0})
+        fc.delete()
+        assert fc.get()["functionArn"] == ""
+
+
+def test_behind_the_switch_a_deleted_config_is_gone_at_once() -> None:
+    with emulated(deleted_instances="gone") as fc:
+        fc.put({"defaultTarget": 3})
+        fc.wait(seconds=30)
+        fc.delete()
+        assert (fc.get()["functionArn"], fc.get()["current"]) == ("", 0)
+
+
+@pytest.mark.parametrize(("switch", "target"), [("hold", 4), ("scale", 20)])
+def test_trackers_whose_metrics_are_switched_off_hold_or_go_on_by_the_switch(switch: str, target: int) -> None:
+    with emulated(trackers_without_metrics=switch) as fc:
+        fc.put({"targetTrackingPolicies": [policy(metricTarget=0.5, minCapacity=4, maxCapacity=20)]})
+        fc.wait(minutes=5)
+        status, _, _ = send(fc, "PUT", "/2023-03-30/functions/asr", '{"logConfig": {"enableInstanceMetrics": false}}')
+        assert status == 200
+        fc.emulator.offer("asr", Load.constant(400), qualifier="prod")
+        fc.wait(minutes=30)
+        assert fc.target() == target
+
+
+def test_a_put_that_keeps_trackers_needs_instance_metrics_as_one_that_brings_them() -> None:
+    with emulated() as fc:
+        fc.put({"targetTrackingPolicies": [policy()]})
+        fc.emulator.put_function(replace(ASR, instance_metrics=False))
+        before = fc.get()
+        assert fc.refusal({"defaultTarget": 1})[0] == "InstanceMetricsRequired"
+        assert fc.get() == before
+        assert fc.put_raw({"defaultTarget": 1, "targetTrackingPolicies": []})["defaultTarget"] == 1

@@ -343,7 +343,9 @@ def test_instances_are_listed_while_they_start_and_while_they_are_warm() -> None
 
 
 def test_an_instance_keeps_its_id_for_its_life_and_no_other_ever_gets_it() -> None:
-    with emulated(replace(ASR, startup_seconds=(10.0, 60.0)), evaluation_lag_seconds=120, seed=3) as fc:
+    with emulated(
+        replace(ASR, startup_seconds=(10.0, 60.0)), evaluation_lag_seconds=120, deleted_instances="gone", seed=3
+    ) as fc:
         seen: set[str] = set()
         lives: set[str] = set()
         for target in (3, 5, 1, 4, 2, 6, 0, 2, None, 3):

@@ -43,10 +43,10 @@ def test_a_renewal_with_a_small_default_destroys_the_surplus_until_the_evaluatio
         assert fc.get()["current"] == 8
 
 
-def test_without_the_lag_a_put_is_evaluated_at_once() -> None:
+def test_without_the_lag_the_answer_shows_the_default_and_what_is_read_after_it_the_schedule() -> None:
     with emulated(evaluation_lag_seconds=0) as fc:
         document = _schedule(action("on", "at(2026-11-23T11:00:00Z)", 8))
-        assert fc.put(document)["target"] == 8
+        assert (fc.put(document)["target"], fc.target()) == (1, 8)
         fc.wait(minutes=1)
         fc.put(document)
         assert fc.get()["current"] == 8

@@ -74,6 +74,7 @@ class Stored:
     kind: Kind
     document: Body
     put_at: datetime
+    evaluated_from: datetime
 
 
 class Sequences(RuleBasedStateMachine):
@@ -109,6 +110,7 @@ class Sequences(RuleBasedStateMachine):
                 "among": self.reading.among,
                 "past_at": self.reading.past_at,
                 "evaluation_lag_seconds": int(self.lag.total_seconds()),
+                "deleted_instances": "gone",
                 "region_instances": REGION,
                 "gpu_cards_per_type": CARDS,
                 "growth_burst": BURST,
@@ -136,7 +138,11 @@ class Sequences(RuleBasedStateMachine):
         if self._write("PUT", key, kind, body, refused=refused):
             held = self.expected.get(key)
             base = held.document if held else {kind.default: 0, kind.schedules: [], kind.trackers: []}
-            self.expected[key] = Stored(kind=kind, document={**base, **body}, put_at=self.now)
+            due = self.now + self.lag
+            if held and self.now < held.evaluated_from:
+                due = min(due, held.evaluated_from)
+            document = {**base, **body}
+            self.expected[key] = Stored(kind=kind, document=document, put_at=self.now, evaluated_from=due)
 
     @rule(data=st.data(), changed=st.sets(keys, min_size=1), by=moves)
     def put_and_wait(self, data: st.DataObject, changed: set[Key], by: timedelta) -> None:
@@ -252,11 +258,10 @@ class Sequences(RuleBasedStateMachine):
     def targets_are_what_the_documents_ask_for(self) -> None:
         for key, config in self._configs().items():
             held = self.expected[key]
-            evaluated_from = held.put_at + self.lag
-            if self.now < evaluated_from:
+            if self.now < held.evaluated_from:
                 least = most = held.document[held.kind.default]
             else:
-                at = max(evaluated_from, self.now.replace(second=0, microsecond=0))
+                at = max(held.evaluated_from, self.now.replace(second=0, microsecond=0))
                 least, most = asked(held.kind, held.document, held.put_at, at, self.reading)
             assert least <= config[held.kind.target] <= most, key
 

@@ -34,6 +34,14 @@ class Growth:
         return int(self.allowance)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leftover:
+    """What Get still shows of a config that was deleted."""
+
+    warm: int
+    until: datetime
+
+
 @dataclass(slots=True, kw_only=True)
 class Account:
     """Everything that the emulated service knows, as of `at`."""
@@ -52,6 +60,8 @@ class Account:
     """The minute that is not over, of who has a config or a load."""
     past: dict[tuple[str, Key], Json | None] = field(default_factory=dict)
     """Per kind and key of a config its answer before the last put or delete, for stale reads."""
+    leftovers: dict[tuple[str, Key], Leftover] = field(default_factory=dict)
+    """Per kind and key of a config that was deleted what Get still shows of it."""
     launched: dict[Key, int] = field(default_factory=dict)
     """Launches of configs that were deleted: no two instances of a key share a number."""
 
@@ -94,6 +104,8 @@ class Account:
             del self.meters[key]
         for past in [(kind, key) for kind, key in self.past if key[0] == name]:
             del self.past[past]
+        for left in [(kind, key) for kind, key in self.leftovers if key[0] == name]:
+            del self.leftovers[left]
 
     def key(self, name: str, qualifier: str) -> Key:
         """The key of an existing function and alias; no qualifier means LATEST.

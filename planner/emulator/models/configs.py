@@ -11,7 +11,7 @@ from planner.emulator.errors import (
     ResidentScalingConfigExists,
     ScalingConfigNotFound,
 )
-from planner.emulator.models.account import Account
+from planner.emulator.models.account import Account, Leftover
 from planner.emulator.models.call import Call
 from planner.emulator.models.config import NOT_EVALUATED, ConfigState, Key
 from planner.emulator.models.document import PROVISION, Document, Json
@@ -24,22 +24,23 @@ def put_config(account: Account, call: Call, form: type[Document]) -> Json:
     """Create or replace; the answer shows the static value, evaluation comes after the lag.
 
     Lowering destroys at once and raising starts at once, by the static value: that is what makes
-    a put with a small `defaultTarget` dangerous.
+    a put with a small `defaultTarget` dangerous. Trackers need instance metrics, also those that the
+    put only keeps.
     """
     key = account.key(call.function_name, call.qualifier)
     if other := other_config(account, key, form):
         raise in_the_way(other)
     config = account.configs.get(key)
     document = merge(call.body, config.document if config else None, account.settings, form)
-    sent = call.body.get(form.names.trackers) if isinstance(call.body, dict) else None
-    if sent and not account.function(call.function_name).instance_metrics:
+    if document.target_tracking_policies and not account.function(call.function_name).instance_metrics:
         raise InstanceMetricsRequired
     account.past[form.names.kind, key] = account.view(key)
     if config is None:
         config = account.configs[key] = ConfigState.new(key, account.at, document)
         config.fleet.launched = account.launched.get(key, 0)
     _store(account, config, document)
-    return config.view(account.arn(*key))
+    account.leftovers.pop((form.names.kind, key), None)
+    return {**config.view(account.arn(*key)), form.names.target: document.default_target}
 
 
 def other_config(account: Account, key: Key, form: type[Document]) -> ConfigState | None:
@@ -57,10 +58,17 @@ def in_the_way(config: ConfigState) -> ApiError:
 
 
 def _store(account: Account, config: ConfigState, document: Document) -> None:
+    """Take a document over; an evaluation that is due from an earlier put stays due.
+
+    So puts that follow each other faster than the lag do not keep the target at the default for ever.
+    """
     lag = timedelta(seconds=account.settings.evaluation_lag_seconds)
+    due = account.at + lag
+    if account.at < config.evaluate_from:
+        due = min(due, config.evaluate_from)
     config.document = document
     config.policies = rules.read_document(document, account.settings)
-    config.put_at, config.evaluate_from = account.at, account.at + lag
+    config.put_at, config.evaluate_from = account.at, due
     if lag:
         config.target, config.by = document.default_target, NOT_EVALUATED
         settle(account, [config])
@@ -69,7 +77,10 @@ def _store(account: Account, config: ConfigState, document: Document) -> None:
 
 
 def get_config(account: Account, call: Call, form: type[Document]) -> Json:
-    """The config; if nothing of this kind is set an empty one, or 404 behind the switch."""
+    """The config; if nothing of this kind is set an empty one, or 404 behind the switch.
+
+    Behind another switch a config that was just deleted still shows its instances.
+    """
     key = account.key(call.function_name, call.qualifier)
     names = form.names
     view = account.view(key, names.kind)
@@ -77,10 +88,18 @@ def get_config(account: Account, call: Call, form: type[Document]) -> Json:
         view = account.past.get((names.kind, key), view)
     if view is not None:
         return view
+    left = account.leftovers.get((names.kind, key))
+    nothing = {**form().to_wire(), **{wire: kind() for wire, _, kind in names.scalars}}
+    if left is not None and account.at < left.until:
+        return {
+            "functionArn": account.arn(*key),
+            names.current: left.warm,
+            "currentError": "",
+            names.target: 0,
+        } | nothing
     if account.settings.missing_config == "not_found":
         raise (ProvisionConfigNotFound if names is PROVISION else ScalingConfigNotFound)(*key)
-    nothing = {**form().to_wire(), **{wire: kind() for wire, _, kind in names.scalars}}
-    return {"functionArn": "", names.current: 0, "currentError": "", names.target: 0, **nothing}
+    return {"functionArn": "", names.current: 0, "currentError": "", names.target: 0} | nothing
 
 
 def delete_config(account: Account, call: Call, form: type[Document]) -> None:
@@ -92,6 +111,9 @@ def delete_config(account: Account, call: Call, form: type[Document]) -> None:
     if config and config.document.names is form.names:
         del account.configs[key]
         account.launched[key] = config.fleet.launched
+        if account.settings.deleted_instances == "linger" and config.fleet.warm:
+            until = account.at + timedelta(seconds=account.settings.evaluation_lag_seconds)
+            account.leftovers[kind, key] = Leftover(warm=config.fleet.warm, until=until)
 
 
 def list_configs(account: Account, call: Call, form: type[Document]) -> Json:
