@@ -133,12 +133,17 @@ class TestProposals:
         assert last is not None
         assert last.plan_id != proposed.plan_id, "the plan is made afresh"
 
-        # A change from now on needs another approval.
-        site.by_hand(1)
-        site.emulator.journal.clear()
+    def test_an_approval_is_for_one_push(self, site: Site) -> None:
+        daemon, _ = site.daemon("mode: propose, min_interval: 0s, worth_hours: 0")
+        site.beat(daemon)
+        site.store.control.decide(1, approved=True, who="ann", at=site.clock.now())
+        site.beat(daemon, MINUTE)
+        assert site.puts() == 1
         for _ in range(3):
             site.beat(daemon, QUARTER)
-        assert site.puts() == 0
+
+        assert site.puts() == 1
+        assert (site.proposal().plan_id, site.proposal().approved) == (3, None)
 
     def test_what_adds_much_more_than_was_approved_is_proposed_anew(self, site: Site) -> None:
         daemon, _ = site.daemon("mode: propose")
