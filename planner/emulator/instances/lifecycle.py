@@ -5,6 +5,7 @@ Order: the port listens, then Initializer and first health check in the order of
 """
 
 import asyncio
+import time
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any
@@ -35,24 +36,30 @@ class Calls:
     port: int
 
     async def start_up(self) -> None:
-        """Return when the instance is warm, else raise `InstanceFailed`."""
-        await self._deadline(self._listening())
+        """Return when the instance is warm, else raise `InstanceFailed`.
+
+        It must listen and be well within one deadline; the Initializer has a timeout of its own.
+        """
+        left = await self._within(self.machine.settings.start_deadline_seconds, self._listening())
         if self.machine.settings.first_health_check == "before_initializer":
-            await self._deadline(self._healthy())
+            await self._within(left, self._healthy())
             await self._initialize()
         else:
             await self._initialize()
-            await self._deadline(self._healthy())
+            await self._within(left, self._healthy())
 
-    async def _deadline(self, step: Coroutine[Any, Any, None]) -> None:
-        seconds = self.machine.settings.start_deadline_seconds
+    async def _within(self, seconds: float, step: Coroutine[Any, Any, None]) -> float:
+        """The seconds that the step leaves; `InstanceFailed` if it takes more."""
+        began = time.monotonic()
         try:
             async with asyncio.timeout(seconds):
                 await step
         except TimeoutError as error:
             # The text as users report it of the service.
-            message = f"Function instance health check failed on port {self.port} in {seconds:g} seconds"
+            deadline = self.machine.settings.start_deadline_seconds
+            message = f"Function instance health check failed on port {self.port} in {deadline:g} seconds"
             raise InstanceFailed(message) from error
+        return max(seconds - (time.monotonic() - began), 0.0)
 
     async def listens(self) -> bool:
         """Whether the instance accepts connections."""

@@ -3,6 +3,7 @@
 DIARY    a file to which it writes what happens to it, a line each
 BLOCKED  a file: while it exists, POST /initialize answers 500
 DEAF     not empty: it never listens
+SLEEPY   seconds after which it listens
 STUBBORN not empty: it ignores SIGTERM
 CHILD    not empty: it starts a child that would sleep for an hour
 """
@@ -119,6 +120,7 @@ def main():
             file.write(f"{child.pid}\n")
     while os.environ.get("DEAF"):
         time.sleep(1)
+    time.sleep(float(os.environ.get("SLEEPY", "0")))
     ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
 
 

@@ -1,5 +1,6 @@
 """Requests on their way to instances."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -127,6 +128,32 @@ def test_the_limits_of_the_account_count_both_kinds_of_instances() -> None:
     with served(sample(gpuConfig={"gpuType": "fc.gpu.ada.1", "gpuMemorySize": 49152}), gpu_cards_per_type=1) as site:
         assert site.send("/").status == 200
         assert site.ask("/_function/asr").code == "ResourceExhausted"
+
+
+def test_a_put_counts_the_on_demand_instances_that_are_busy(tmp_path: Path) -> None:
+    held = tmp_path / "held"
+    with served(sample(), clock=FactorClock(NOON, 60), region_instances=2, on_demand_idle_seconds=60) as site:
+        requests = [site.later(f"/hold?until={held}") for _ in range(2)]
+        until(lambda: len(site.instances("warm")) == 2)
+        site.fc.put({"defaultTarget": 2})
+        assert site.fc.get()["currentError"] == "Reserve resource exceeded limit"
+        before = site.fc.emulator.now()
+        until(lambda: site.fc.emulator.now() > before + timedelta(minutes=2))
+        assert [i["kind"] for i in site.instances("starting", "warm")] == ["on-demand"] * 2
+        _release(held)
+        assert [r.answer().status for r in requests] == [200, 200]
+        until(lambda: site.fc.get()["current"] == 2)
+        assert [i["kind"] for i in site.instances("starting", "warm")] == ["provisioned"] * 2
+
+
+def test_on_demand_instances_take_of_the_growth_and_refusals_are_counted() -> None:
+    with served(sample(), clock=FactorClock(NOON, 60), growth_burst=1, growth_per_minute=0) as site:
+        assert site.send("/").status == 200
+        assert site.ask("/_function/asr").code == "ResourceExhausted"
+        site.fc.put({"defaultTarget": 1})
+        assert site.fc.get()["currentError"] == "Resources are being replenished"
+        refused = until(lambda: site.fc.emulator.report("asr", "LATEST").totals.throttles)
+        assert (refused, site.fc.emulator.report("asr", "LATEST").totals.invocations) == (1, 1)
 
 
 def test_an_on_demand_instance_that_nobody_uses_is_ended_after_some_time_of_the_clock() -> None:

@@ -84,6 +84,14 @@ def test_a_process_that_is_never_well_is_given_up_at_the_deadline() -> None:
         assert site.fc.get()["current"] == 0
 
 
+def test_port_and_health_check_have_one_deadline_together() -> None:
+    # It listens after 2 s, and would be well 3 s later: each is within 4 s, but not both.
+    with served(sample({"SLEEPY": 2}, **_health(initialDelaySeconds=3)), start_deadline_seconds=4) as site:
+        site.fc.put({"defaultTarget": 1})
+        assert until(lambda: site.fc.get()["currentError"]).endswith(" in 4 seconds")
+        assert site.fc.get()["current"] == 0
+
+
 def test_an_instance_that_is_unwell_gets_no_requests() -> None:
     with served(sample(**_health(failureThreshold=1))) as site:
         site.warm(2)
