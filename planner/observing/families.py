@@ -6,6 +6,8 @@ from planner.observing.exposition import Family, Kind
 
 WHOSE = ("function", "qualifier")
 """Labels of what concerns one function."""
+TASK = (*WHOSE, "task")
+"""Labels of what concerns one of its jobs; `job` is Prometheus' own label, of the target."""
 
 BUILD = Family(name="planner_build_info", help="The planner's version; always 1.", labels=("version",))
 STARTED = Family(name="planner_start_timestamp_seconds", help="When the daemon was started.")
@@ -36,20 +38,14 @@ PROPOSAL_ENDS = Family(
     name="planner_proposal_expiry_timestamp_seconds", help="When the proposal that waits runs out.", labels=WHOSE
 )
 
-JOB_PERIOD = Family(name="planner_job_period_seconds", help="How often the job is due.", labels=(*WHOSE, "job"))
-JOB_RAN = Family(
-    name="planner_job_last_run_timestamp_seconds", help="When the job's newest run ended.", labels=(*WHOSE, "job")
-)
-JOB_TOOK = Family(
-    name="planner_job_last_run_duration_seconds", help="How long the job's newest run took.", labels=(*WHOSE, "job")
-)
-JOB_FAILED = Family(
-    name="planner_job_last_run_failed", help="Whether the job's newest run failed.", labels=(*WHOSE, "job")
-)
+JOB_PERIOD = Family(name="planner_job_period_seconds", help="How often the job is due.", labels=TASK)
+JOB_RAN = Family(name="planner_job_last_run_timestamp_seconds", help="When the job's newest run ended.", labels=TASK)
+JOB_TOOK = Family(name="planner_job_last_run_duration_seconds", help="How long the job's newest run took.", labels=TASK)
+JOB_FAILED = Family(name="planner_job_last_run_failed", help="Whether the job's newest run failed.", labels=TASK)
 JOB_LATE = Family(
     name="planner_job_lateness_seconds",
     help="For how long the job has been due; 0 while its period has seen it.",
-    labels=(*WHOSE, "job"),
+    labels=TASK,
 )
 
 APPLIES = Family(
@@ -68,6 +64,11 @@ APPLIED = Family(
 )
 WANTED = Family(
     name="planner_wanted_instances", help="Instances that the plan applied last asks for now.", labels=WHOSE
+)
+SCHEDULE_STARTS = Family(
+    name="planner_schedule_start_timestamp_seconds",
+    help="When the schedule of the plan applied last began.",
+    labels=WHOSE,
 )
 SCHEDULE_ENDS = Family(
     name="planner_schedule_end_timestamp_seconds",

@@ -61,13 +61,13 @@ class Measures:
     def _jobs(self, page: Page, now: datetime) -> None:
         runs = self._world.store.control.last_runs(self._world.function)
         for job, period in periods(self._world).items():
-            self._add(page, f.JOB_PERIOD, period, job=job.value)
+            self._add(page, f.JOB_PERIOD, period, task=job.value)
             run = runs.get(job)
-            self._add(page, f.JOB_LATE, self._lateness(run, period, now), job=job.value)
+            self._add(page, f.JOB_LATE, self._lateness(run, period, now), task=job.value)
             if run is not None:
-                self._add(page, f.JOB_RAN, run.ended_at, job=job.value)
-                self._add(page, f.JOB_TOOK, run.ended_at - run.began_at, job=job.value)
-                self._add(page, f.JOB_FAILED, run.failed, job=job.value)
+                self._add(page, f.JOB_RAN, run.ended_at, task=job.value)
+                self._add(page, f.JOB_TOOK, run.ended_at - run.began_at, task=job.value)
+                self._add(page, f.JOB_FAILED, run.failed, task=job.value)
 
     def _lateness(self, run: Run | None, period: timedelta, now: datetime) -> timedelta:
         due = self._started if run is None else EPOCH + ((run.began_at - EPOCH) // period + 1) * period
@@ -100,6 +100,7 @@ class Measures:
         # After a release the planner wants nothing here.
         if applied is not None and holds_ours(applied.wanted):
             self._add(page, f.WANTED, _instances(applied, now))
+            self._add(page, f.SCHEDULE_STARTS, applied.schedule.start)
             self._add(page, f.SCHEDULE_ENDS, applied.schedule.end)
 
     def _load(self, page: Page, newest: Plan | None, now: datetime) -> None:

@@ -142,6 +142,7 @@ class TestAFunction:
         assert seen("target_instances") == live.target
         assert seen("wanted_instances") == seen("planned_instances") == instances_in_effect(plan.schedule, now)
         assert seen("observed_timestamp_seconds") == seconds(now)
+        assert seen("schedule_start_timestamp_seconds") == seconds(plan.schedule.start)
         assert seen("schedule_end_timestamp_seconds") == seconds(plan.schedule.end)
         assert seen("last_applied_timestamp_seconds") == seconds(START)
 
@@ -223,26 +224,26 @@ class TestTheDaemon:
     def test_jobs_are_late_from_the_end_of_the_period_that_saw_them(self, site: Site) -> None:
         seen = watched(site, "mode: observe, plan_every: 1h")
         site.pass_by(2 * MINUTE)
-        assert seen("job_lateness_seconds", job="plan") == 120, "it never ran since the daemon was started"
-        assert seen("job_last_run_timestamp_seconds", job="plan") is None
+        assert seen("job_lateness_seconds", task="plan") == 120, "it never ran since the daemon was started"
+        assert seen("job_last_run_timestamp_seconds", task="plan") is None
         seen.beat()
-        assert seen("job_lateness_seconds", job="plan") == 0
-        assert seen("job_last_run_timestamp_seconds", job="plan") == seconds(START + 2 * MINUTE)
-        assert (seen("job_period_seconds", job="plan"), seen("job_period_seconds", job="collect")) == (3600, None)
+        assert seen("job_lateness_seconds", task="plan") == 0
+        assert seen("job_last_run_timestamp_seconds", task="plan") == seconds(START + 2 * MINUTE)
+        assert (seen("job_period_seconds", task="plan"), seen("job_period_seconds", task="collect")) == (3600, None)
         site.pass_by(timedelta(hours=1))
-        assert seen("job_lateness_seconds", job="plan") == 120
-        assert seen("job_lateness_seconds", job="verify") == 3600 - 60
+        assert seen("job_lateness_seconds", task="plan") == 120
+        assert seen("job_lateness_seconds", task="verify") == 3600 - 60
 
     def test_a_clock_that_was_set_back_makes_nothing_late(self, site: Site) -> None:
         seen = watched(site, "mode: observe")
         seen.beat()
         site.clock._start -= timedelta(days=1)
-        assert seen("job_lateness_seconds", job="verify") == 0
+        assert seen("job_lateness_seconds", task="verify") == 0
 
     def test_a_job_that_failed_says_so(self, site: Site) -> None:
         seen = watched(site, "mode: auto")
         seen.beat()
-        assert seen("job_last_run_failed", job="plan") == 0
+        assert seen("job_last_run_failed", task="plan") == 0
 
         def fails(_now: datetime, _adopt: bool) -> Question:
             raise HistoryError("no metrics")
@@ -250,7 +251,7 @@ class TestTheDaemon:
         (care,) = seen.daemon._cares
         care.world = replace(care.world, ask=fails)
         seen.beat(QUARTER)
-        assert (seen("job_last_run_failed", job="plan"), seen("job_last_run_failed", job="verify")) == (1, 0)
+        assert (seen("job_last_run_failed", task="plan"), seen("job_last_run_failed", task="verify")) == (1, 0)
 
     def test_one_of_two_daemons_holds_the_lease(self, site: Site) -> None:
         one, two = watched(site, "mode: auto"), watched(site, "mode: auto", name="two")
@@ -310,7 +311,7 @@ class TestTheDaemon:
             session.execute(text("UPDATE plans SET payload = replace(payload, 'asr', 'ASR')"))
         again = watched(site, "mode: auto")
         assert (again.bare("database_up"), again("function_complete")) == (1, 0)
-        assert again("job_last_run_failed", job="plan") == 0
+        assert again("job_last_run_failed", task="plan") == 0
         assert again("applies_total", outcome="applied") == 1
         assert again("wanted_instances") is None
 
