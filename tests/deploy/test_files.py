@@ -16,13 +16,18 @@ import jsonschema
 import pytest
 import yaml
 
+from planner.clock import ManualClock
 from planner.config import load_config
 from planner.config.words import SECRETS
+from planner.observing import Observer, address_of, serving
+from tests.builders import NOON
 from tests.deploy.files import DEPLOY, ROOT, command_lines, compose, instructions, kubernetes, policy, stages, unit
 from tests.docs.test_readme import find
 
 FILES = sorted(path for path in DEPLOY.iterdir() if path.is_file())
-TEXTS = [path for path in FILES if path.suffix != ".lock"]
+MONITORING = ("alerts.yaml", "grafana.json")
+"""Tested with the metrics that they show."""
+TEXTS = [path for path in FILES if path.suffix != ".lock" and path.name not in MONITORING]
 UID = 10001
 POLICY_SCHEMA = {
     "type": "object",
@@ -63,7 +68,9 @@ def test_no_file_holds_a_secret_or_a_place_of_one_machine(path: Path) -> None:
     for line in text.splitlines():
         if "${" not in line:
             assert not [what for pattern, what in SECRETS if pattern.search(line)], line
-    assert not re.search(r"LTAI\w+|STS\.\w+|https?://|index-url|/home/|/root/|\d+\.\d+\.\d+\.\d+", text)
+    assert set(re.findall(r"https?://[^/\s']+", text)) <= {"http://127.0.0.1:9464"}
+    assert set(re.findall(r"\d+\.\d+\.\d+\.\d+", text)) <= {"127.0.0.1"}
+    assert not re.search(r"LTAI\w+|STS\.\w+|index-url|/home/|/root/", text)
 
 
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.name)
@@ -139,13 +146,48 @@ class TestDockerfile:
         assert dict(last)["USER"] == f"{UID}:{UID}"
         names = [name for name, _ in last]
         assert names.index("USER") < names.index("ENTRYPOINT")
-        # The daemon serves nothing that could be asked for its health.
-        assert "HEALTHCHECK" not in names
 
     def test_what_is_taken_out_after_the_build_is_in_the_lock_or_in_python(self) -> None:
         (text,) = (text for _, text in stages()[0] if "pip uninstall" in text)
         locked = set(re.findall(r"^\S+(?===)", (ROOT / "requirements.lock").read_text(encoding="utf-8"), re.MULTILINE))
         assert set(text.partition("uninstall --yes ")[2].split()) - locked == {"pip", "setuptools"}
+
+
+class TestHealth:
+    def asked(self) -> dict[str, list[str]]:
+        """The command that each of them asks for the daemon's health with."""
+        (check,) = (text for name, text in instructions() if name == "HEALTHCHECK")
+        (container,) = kubernetes()["Deployment"]["spec"]["template"]["spec"]["containers"]
+        return {
+            "Dockerfile": json.loads(check.partition(" CMD ")[2]),
+            "kubernetes.yaml": container["livenessProbe"]["exec"]["command"],
+        }
+
+    def test_each_asks_where_its_daemon_listens(self) -> None:
+        daemons = [words for words in command_lines().values() if words[0] == "run"]
+        assert len(daemons) == 4
+        assert {words[words.index("--listen") + 1] for words in daemons} == {"127.0.0.1:9464"}
+        for _, flag, code in self.asked().values():
+            assert flag == "-c"
+            assert "http://127.0.0.1:9464/health" in code
+
+    @pytest.mark.parametrize("token", ["", "0123456789abcdef"], ids=["without a token", "with a token"])
+    @pytest.mark.parametrize("where", ["Dockerfile", "kubernetes.yaml"])
+    def test_the_question_tells_a_daemon_that_lives_from_one_that_does_not(
+        self, monkeypatch: pytest.MonkeyPatch, where: str, token: str
+    ) -> None:
+        python, flag, code = self.asked()[where]
+        assert python == "python"
+        clock = ManualClock(NOON)
+        observer = Observer([], clock=clock)
+        monkeypatch.setenv("PLANNER_TOKEN", token)
+        with serving(address_of("127.0.0.1:0"), token or None, observer) as bound:
+            here = [sys.executable, flag, code.replace("127.0.0.1:9464", str(bound))]
+            observer.beaten()
+            assert subprocess.run(here, check=False).returncode == 0
+            clock.sleep(120)
+            assert subprocess.run(here, capture_output=True, check=False).returncode != 0
+        assert subprocess.run(here, capture_output=True, check=False).returncode != 0
 
 
 class TestCompose:

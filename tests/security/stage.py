@@ -28,12 +28,14 @@ KEY_ID = "LTAICanaryOfTheKeyId"
 KEY_SECRET = "CanaryOfTheKeySecret4711"
 STS_TOKEN = "CanaryOfTheSecurityToken4711"
 PROMETHEUS_TOKEN = "CanaryOfThePrometheusToken4711"
+PAGES_TOKEN = "CanaryOfTheTokenOfThePages4711"
 DATABASE_PASSWORD = "CanaryOfTheDatabasePassword4711"
 CANARIES = {
     "access key id": KEY_ID,
     "access key secret": KEY_SECRET,
     "security token": STS_TOKEN,
     "token of Prometheus": PROMETHEUS_TOKEN,
+    "token of the pages": PAGES_TOKEN,
     "password of the database": DATABASE_PASSWORD,
 }
 SECRETS = {
@@ -41,6 +43,7 @@ SECRETS = {
     "ALIBABA_CLOUD_ACCESS_KEY_SECRET": KEY_SECRET,
     "ALIBABA_CLOUD_SECURITY_TOKEN": STS_TOKEN,
     "PLANNER_PROMETHEUS_TOKEN": PROMETHEUS_TOKEN,
+    "PLANNER_TOKEN": PAGES_TOKEN,
 }
 STEP = timedelta(minutes=5)
 
