@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Literal, Self, get_args, get_origin
 
+BY_REGION = -1
+_LARGE_REGIONS = ("cn-hangzhou", "cn-shanghai", "cn-beijing", "cn-zhangjiakou", "cn-shenzhen")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -96,11 +99,13 @@ class Settings:
     scale_in_coefficient: float = 0.5
     """The share, in (0, 1], of the computed surplus that one scale-in step removes."""
 
-    growth_burst: int = 300
-    """Instances of the region that may be asked for at once (100 in the smaller regions)."""
+    growth_burst: int = BY_REGION
+    """Instances of the region that may be asked for at once; -1 is what is published of the region: 300 in
+    Hangzhou, Shanghai, Beijing, Zhangjiakou and Shenzhen, 100 in the others
+    (https://help.aliyun.com/zh/functioncompute/instance-scaling-restrictions-and-rules)."""
 
-    growth_per_minute: int = 300
-    """How fast that allowance refills (100 in the smaller regions)."""
+    growth_per_minute: int = BY_REGION
+    """How fast that allowance refills; -1 as above."""
 
     region_instances: int = 300
     """Instances of the account in the region. Pages of different dates say 100 and 300."""
@@ -204,7 +209,7 @@ class Settings:
     """List entries per page when the request names no `limit` (the 2.0 default); at most 100."""
 
     region: str = "cn-shanghai"
-    """Region in `functionArn`."""
+    """Region in `functionArn`, which also decides how fast instances may grow."""
 
     account_id: str = "1234567890123456"
     """Account in `functionArn`."""
@@ -217,6 +222,10 @@ class Settings:
                 message = f"{field.name} must be one of {', '.join(choices)}"
                 raise ValueError(message)
         ranges = (
+            (
+                min(self.growth_burst, self.growth_per_minute) >= BY_REGION,
+                "growth_burst and growth_per_minute must not be negative, but for -1",
+            ),
             (0 <= self.evaluation_lag_seconds <= 120, "evaluation_lag_seconds must be from 0 to 120"),
             (0 < self.scale_in_coefficient <= 1, "scale_in_coefficient must be in (0, 1]"),
             (min(self.startup_seconds, default=-1.0) >= 0, "startup_seconds needs at least one value, none negative"),
@@ -243,6 +252,20 @@ class Settings:
         for holds, message in ranges:
             if not holds:
                 raise ValueError(message)
+
+    @property
+    def burst(self) -> int:
+        """Instances of the region that may be asked for at once."""
+        return self._growth if self.growth_burst == BY_REGION else self.growth_burst
+
+    @property
+    def refill(self) -> int:
+        """Instances by which that allowance grows in a minute."""
+        return self._growth if self.growth_per_minute == BY_REGION else self.growth_per_minute
+
+    @property
+    def _growth(self) -> int:
+        return 300 if self.region in _LARGE_REGIONS else 100
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, object]) -> Self:

@@ -9,10 +9,11 @@ from urllib.parse import quote
 
 import pytest
 
-from planner.emulator import Load
+from planner.emulator import FunctionSpec, Load, Settings
+from planner.emulator.models.bill import Prices, rates
 from planner.emulator.models.emulator import Emulator
 from planner.emulator.models.operations import OPERATIONS
-from tests.emulator.fc import ASR, NOON, Fc, emulated
+from tests.emulator.fc import ASR, NOON, Fc, Switches, emulated
 from tests.published import Body, action, policy
 
 _CONFIG = "/2023-03-30/functions/asr/provision-config?qualifier=prod"
@@ -286,3 +287,120 @@ def test_a_put_that_keeps_trackers_needs_instance_metrics_as_one_that_brings_the
         assert fc.refusal({"defaultTarget": 1})[0] == "InstanceMetricsRequired"
         assert fc.get() == before
         assert fc.put_raw({"defaultTarget": 1, "targetTrackingPolicies": []})["defaultTarget"] == 1
+
+
+_BORN: Body = {"functionName": "f", "runtime": "custom", "handler": "h"}
+
+
+def _made(fc: Fc, body: Body) -> tuple[int, str]:
+    """Status and text of CreateFunction, and the same of UpdateFunction."""
+    status, created = fc.admin("POST", "/2023-03-30/functions", {**_BORN, **body})
+    again, updated = fc.admin("PUT", "/2023-03-30/functions/asr", body)
+    assert (status, created.get("Message")) == (again, updated.get("Message"))
+    return status, str(created.get("Message", ""))
+
+
+@pytest.mark.parametrize("holder", ["customContainerConfig", "customRuntimeConfig"])
+@pytest.mark.parametrize(
+    ("name", "low", "high"),
+    [
+        ("initialDelaySeconds", 0, 120),
+        ("periodSeconds", 1, 120),
+        ("timeoutSeconds", 1, 3),
+        ("failureThreshold", 1, 120),
+        ("successThreshold", 1, 120),
+    ],
+)
+def test_a_health_check_keeps_its_ranges(holder: str, name: str, low: int, high: int) -> None:
+    def check(value: int) -> Body:
+        return {holder: {"image": "i", "healthCheckConfig": {name: value}}}
+
+    with emulated() as fc:
+        title = name[0].upper() + name[1:]
+        for wrong in (low - 1, high + 1):
+            text = f"The {title} should be from {low} to {high} in steps of 1 (actual: {wrong})"
+            assert _made(fc, check(wrong)) == (400, text)
+        assert _made(fc, check(low))[0] == 200
+        assert fc.admin("PUT", "/2023-03-30/functions/asr", check(high))[0] == 200
+
+
+def test_the_url_of_a_health_check_has_2048_characters_at_most() -> None:
+    with emulated() as fc:
+        for length, status in ((2049, 400), (2048, 200)):
+            url = "/".ljust(length, "x")
+            assert _made(fc, {"customRuntimeConfig": {"healthCheckConfig": {"httpGetUrl": url}}})[0] == status
+
+
+@pytest.mark.parametrize(
+    ("gpu", "status"),
+    [
+        ({"gpuType": "fc.gpu.titan.1", "gpuMemorySize": 16384}, 400),
+        ({"gpuType": "fc.gpu.ada.2", "gpuMemorySize": 12288}, 400),
+        ({"gpuType": "fc.gpu.ada.2", "gpuMemorySize": 49152}, 400),
+        ({"gpuType": "fc.gpu.hopper.1", "gpuMemorySize": 1024}, 400),
+        ({"gpuType": "fc.gpu.tesla.1", "gpuMemorySize": 17408}, 400),
+        ({"gpuType": "fc.gpu.tesla.1", "gpuMemorySize": 1000}, 400),
+        ({"gpuType": "fc.gpu.tesla.1", "gpuMemorySize": 4096}, 200),
+        ({"gpuType": "g1", "gpuMemorySize": 16384}, 200),
+        ({"gpuType": "fc.gpu.ampere.1", "gpuMemorySize": 24576}, 200),
+        ({"gpuType": "fc.gpu.ada.1", "gpuMemorySize": 49152}, 200),
+        ({"gpuType": "fc.gpu.ada.2", "gpuMemorySize": 24576}, 200),
+        ({"gpuType": "fc.gpu.ada.3", "gpuMemorySize": 49152}, 200),
+        ({"gpuType": "fc.gpu.hopper.1", "gpuMemorySize": 98304}, 200),
+        ({"gpuType": "fc.gpu.xpu.1", "gpuMemorySize": 98304}, 200),
+    ],
+    ids=lambda value: "-".join(map(str, value.values())) if isinstance(value, dict) else str(value),
+)
+def test_a_gpu_is_of_a_known_type_and_whole_where_its_type_is_new(gpu: Body, status: int) -> None:
+    with emulated() as fc:
+        assert _made(fc, {"gpuConfig": gpu})[0] == status
+
+
+def test_the_older_name_of_a_gpu_has_the_price_and_the_quota_of_the_newer() -> None:
+    tesla = FunctionSpec(name="tesla", gpu_type="fc.gpu.tesla.1", gpu_memory_mb=16384)
+    older = replace(tesla, name="older", gpu_type="g1")
+    assert rates(older, Prices()) == rates(tesla, Prices())
+    with emulated(tesla, older, gpu_cards_per_type=3) as fc:
+        fc.put({"defaultTarget": 2}, "LATEST", "tesla")
+        fc.put({"defaultTarget": 2}, "LATEST", "older")
+        fc.wait(minutes=1)
+        shown = fc.get("LATEST", "older")
+        assert shown["current"] == 1
+        assert shown["currentError"] == "Account's total GPU usage of 'fc.gpu.tesla.1' exceeded"
+        assert fc.admin("GET", "/2023-03-30/functions/older")[1]["gpuConfig"]["gpuType"] == "g1"
+
+
+@pytest.mark.parametrize(
+    ("switches", "launched"),
+    [
+        ({"region": "cn-zhangjiakou"}, [300, 600, 900]),
+        ({"region": "cn-chengdu"}, [100, 200, 300]),
+        ({"region": "cn-chengdu", "growth_burst": 7, "growth_per_minute": 2}, [7, 7 + 2, 7 + 4]),
+        ({"growth_burst": 0, "growth_per_minute": 0}, [0, 0, 0]),
+    ],
+)
+def test_instances_grow_as_fast_as_the_region_lets_them_unless_it_is_said(
+    switches: Switches, launched: list[int]
+) -> None:
+    with emulated(replace(ASR, startup_seconds=(0.0,)), region_instances=2000, **switches) as fc:
+        fc.put({"defaultTarget": 1000})
+        currents = []
+        for _ in launched:
+            currents.append(fc.get()["current"])
+            fc.wait(minutes=1)
+    assert currents == launched
+
+
+def test_a_growth_below_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="growth_burst"):
+        Settings(growth_burst=-2)
+
+
+@pytest.mark.parametrize(("pool", "status"), [("fc-pool-1", 400), ("", 200)])
+def test_the_type_of_a_gpu_stays_where_a_pool_is_bound_alone(pool: str, status: int) -> None:
+    tesla = replace(ASR, gpu_type="fc.gpu.tesla.1", gpu_memory_mb=16384)
+    with emulated(tesla) as fc:
+        path = "/2023-03-30/functions/asr/scaling-config?qualifier=prod"
+        assert fc.admin("PUT", path, {"minInstances": 1, "residentPoolId": pool})[0] == 200
+        change = {"gpuConfig": {"gpuType": "fc.gpu.ada.2", "gpuMemorySize": 24576}}
+        assert fc.admin("PUT", "/2023-03-30/functions/asr", change)[0] == status

@@ -148,7 +148,7 @@ def test_what_the_api_made_can_be_provisioned_and_tracked_at_once() -> None:
         ({"gpuConfig": {"gpuMemorySize": 1024}}, "The GpuType is required"),
         (
             {"gpuConfig": {"gpuType": "fc.gpu.ada.2", "gpuMemorySize": 1000}},
-            "The GpuMemorySize should be a multiple of 1024 (actual: 1000)",
+            "The GpuMemorySize of a fc.gpu.ada.2 should be 24576 (actual: 1000)",
         ),
         (
             {"runtime": "custom-container"},
@@ -215,10 +215,12 @@ def test_instance_metrics_switched_on_by_the_api_allow_trackers() -> None:
         assert fc.put(body)["targetTrackingPolicies"] == [policy()]
 
 
-def test_the_card_of_a_function_with_a_scaling_config_stays() -> None:
+def test_the_card_of_a_function_in_a_resident_pool_stays() -> None:
     with emulated() as fc:
         _create(fc, _GPU)
-        request = models.PutScalingConfigRequest(body=models.PutScalingConfigInput(min_instances=0))
+        request = models.PutScalingConfigRequest(
+            body=models.PutScalingConfigInput(min_instances=0, resident_pool_id="fc-pool-1")
+        )
         fc.client.put_scaling_config("tts", request)
         text = "GPU type should not be changed with resident scaling config"
         other = {"gpuConfig": {"gpuType": "fc.gpu.ada.3", "gpuMemorySize": 49152}}

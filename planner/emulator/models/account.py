@@ -29,8 +29,8 @@ class Growth:
     def refill(self, at: datetime, settings: Settings) -> int:
         """The whole instances that may be asked for at `at`."""
         minutes = max((at - self.at).total_seconds(), 0.0) / 60
-        refilled = self.allowance + minutes * settings.growth_per_minute
-        self.allowance, self.at = min(refilled, settings.growth_burst), at
+        refilled = self.allowance + minutes * settings.refill
+        self.allowance, self.at = min(refilled, settings.burst), at
         return int(self.allowance)
 
 
@@ -71,7 +71,7 @@ class Account:
         return cls(
             settings=settings,
             at=at,
-            growth=Growth(allowance=settings.growth_burst, at=at),
+            growth=Growth(allowance=settings.burst, at=at),
             ledger=Ledger(
                 keep=timedelta(days=settings.kept_days),
                 keep_coarse=timedelta(days=settings.coarse_kept_days),

@@ -130,11 +130,11 @@ def rates(function: FunctionSpec, prices: Prices) -> Rates:
     46.4 CU/s active, and 16 x 0.5 + 32 x 0.1 = 11.2 CU/s hibernating: 18.4 and 4.4 CNY an hour.
     """
     gpu = Factor(active=0.0, hibernating=0.0)
-    if function.gpu_type is not None:
-        if function.gpu_type not in prices.gpu:
-            message = f"no price for GPU type '{function.gpu_type}'; prices.gpu has {', '.join(prices.gpu)}"
+    if function.card is not None:
+        if function.card not in prices.gpu:
+            message = f"no price for GPU type '{function.card}'; prices.gpu has {', '.join(prices.gpu)}"
             raise ValueError(message)
-        gpu = prices.gpu[function.gpu_type].times((function.gpu_memory_mb or 0) / 1024)
+        gpu = prices.gpu[function.card].times((function.gpu_memory_mb or 0) / 1024)
     vcpu, memory = prices.vcpu.times(function.cpu), prices.memory.times(function.memory_mb / 1024)
     disk_mb = int(function.extra.get("diskSize", _FREE_DISK_MB))
     return Rates(

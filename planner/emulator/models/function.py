@@ -41,6 +41,11 @@ class FunctionSpec:
             message = f"function {self.name!r}: needs a name and an instanceConcurrency of 1 to 200"
             raise ValueError(message)
 
+    @property
+    def card(self) -> str | None:
+        """The type of its GPU by its present name, by which prices and quotas go: `g1` is the older one of Tesla."""
+        return "fc.gpu.tesla.1" if self.gpu_type == "g1" else self.gpu_type
+
     def has(self, qualifier: str) -> bool:
         """Whether LATEST or an alias of this name exists."""
         return qualifier == LATEST or qualifier in self.aliases

@@ -63,6 +63,27 @@ _RANGES = {
 _STEPS = {"cpu": 0.05, "memorySize": 64}
 _DISKS = (512, 10_240)
 _GB = 1024
+_CARDS_MB = {
+    "g1": 16_384,
+    "fc.gpu.tesla.1": 16_384,
+    "fc.gpu.ampere.1": 24_576,
+    "fc.gpu.ada.1": 49_152,
+    "fc.gpu.ada.2": 24_576,
+    "fc.gpu.ada.3": 49_152,
+    "fc.gpu.hopper.1": 98_304,
+    "fc.gpu.xpu.1": 98_304,
+}
+"""GPU memory of a card, by type: the vendor's table of specifications; ampere from its samples."""
+_WHOLE_CARDS = ("fc.gpu.ada.2", "fc.gpu.ada.3", "fc.gpu.hopper.1", "fc.gpu.xpu.1")
+"""The others are older than the rule that cards are whole: slices of them may still exist."""
+_HEALTH_RANGES = {
+    "initialDelaySeconds": (0, 120),
+    "periodSeconds": (1, 120),
+    "timeoutSeconds": (1, 3),
+    "failureThreshold": (1, 120),
+    "successThreshold": (1, 120),
+}
+_LONGEST_URL = 2048
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
@@ -80,19 +101,26 @@ def checked_function(body: Json, stored: Json) -> Json:
         if not whole.get(name):
             message = f"The {title(name)} is required"
             raise InvalidArgument(message)
+    _check_each(fields)
+    if not fields.keys().isdisjoint(("cpu", "memorySize", "gpuConfig")):
+        _check_size(whole)
+    if not fields.keys().isdisjoint(("runtime", "customContainerConfig")):
+        _check_container(whole)
+    return fields
+
+
+def _check_each(fields: Json) -> None:
+    """What is right or wrong of a field by itself."""
     for name, (low, high) in _RANGES.items():
         if name in fields:
             _in_range(name, fields[name], low, high)
     if fields.get("diskSize", _DISKS[0]) not in _DISKS:
         message = f"The DiskSize should be one of {list(_DISKS)} (actual: {fields['diskSize']})"
         raise InvalidArgument(message)
-    if not fields.keys().isdisjoint(("cpu", "memorySize", "gpuConfig")):
-        _check_size(whole)
-    if not fields.keys().isdisjoint(("runtime", "customContainerConfig")):
-        _check_container(whole)
+    for name in ("customContainerConfig", "customRuntimeConfig"):
+        _check_health(optional(fields.get(name, {}), "healthCheckConfig", dict) or {})
     for name in ("enableInstanceMetrics", "enableRequestMetrics", "enableLlmMetrics"):
         optional(fields.get("logConfig", {}), name, bool)
-    return fields
 
 
 def checked_name(body: Json, key: str, longest: int) -> str:
@@ -116,20 +144,44 @@ def _in_range(key: str, value: float, low: float, high: float) -> None:
 
 
 def _check_size(values: Json) -> None:
-    """Cards are of a type and of whole GB; without one, vCPU and GB of memory go 1:1 to 1:4."""
-    gpu = values.get("gpuConfig") or {}
-    if gpu:
-        if not optional(gpu, "gpuType", str):
-            message = "The GpuType is required"
-            raise InvalidArgument(message)
-        memory = optional(gpu, "gpuMemorySize", int)
-        if not memory or memory < 0 or memory % _GB:
-            message = f"The GpuMemorySize should be a multiple of {_GB} (actual: {memory})"
-            raise InvalidArgument(message)
+    """Cards as below; without one, vCPU and GB of memory go 1:1 to 1:4."""
+    if gpu := values.get("gpuConfig"):
+        _check_card(gpu)
         return
     if not values["cpu"] * 0.99 <= values["memorySize"] / _GB <= values["cpu"] * 4.01:
         actual = f"{values['cpu']} vCPU, {values['memorySize']} MB"
         message = f"The ratio of Cpu to MemorySize in GB should be between 1:1 and 1:4 (actual: {actual})"
+        raise InvalidArgument(message)
+
+
+def _check_card(gpu: Json) -> None:
+    """A card is of a type that is known, and whole, or of whole GB where its type may be sliced."""
+    gpu_type = optional(gpu, "gpuType", str)
+    if not gpu_type:
+        message = "The GpuType is required"
+        raise InvalidArgument(message)
+    card = _CARDS_MB.get(gpu_type)
+    if card is None:
+        message = f"The GpuType should be one of [{', '.join(_CARDS_MB)}] (actual: '{gpu_type}')"
+        raise InvalidArgument(message)
+    memory = optional(gpu, "gpuMemorySize", int)
+    if gpu_type in _WHOLE_CARDS and memory != card:
+        message = f"The GpuMemorySize of a {gpu_type} should be {card} (actual: {memory})"
+        raise InvalidArgument(message)
+    if not memory or not 0 < memory <= card or memory % _GB:
+        message = f"The GpuMemorySize should be a multiple of {_GB}, at most {card} (actual: {memory})"
+        raise InvalidArgument(message)
+
+
+def _check_health(check: Json) -> None:
+    """Ranges and lengths of a health check (docstrings of the SDK's CustomHealthCheckConfig)."""
+    for name, (low, high) in _HEALTH_RANGES.items():
+        value = optional(check, name, int)
+        if value is not None:
+            _in_range(name, value, low, high)
+    url = optional(check, "httpGetUrl", str) or ""
+    if len(url) > _LONGEST_URL:
+        message = f"The HttpGetUrl should have at most {_LONGEST_URL} characters (actual: {len(url)})"
         raise InvalidArgument(message)
 
 

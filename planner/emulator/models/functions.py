@@ -7,7 +7,7 @@ from planner.emulator.errors import FunctionAlreadyExists, FunctionNotEmpty, Inv
 from planner.emulator.models.account import Account
 from planner.emulator.models.call import Call
 from planner.emulator.models.configs import in_the_way
-from planner.emulator.models.document import SCALING, Json
+from planner.emulator.models.document import Json, ScalingDocument
 from planner.emulator.models.function import FunctionSpec
 from planner.emulator.models.function_input import checked_function, checked_name
 from planner.emulator.models.paging import Place, page
@@ -42,7 +42,7 @@ def update_function(account: Account, call: Call) -> Json:
     stored = function.to_json()
     fields = checked_function(checked_object(call.body), stored)
     changed = _function({**stored, **fields, "lastModifiedTime": stamp(account.at)})
-    if changed.gpu_type != function.gpu_type and _in_pool(account, function.name):
+    if changed.card != function.card and _in_pool(account, function.name):
         message = "GPU type should not be changed with resident scaling config"  # text known to Serverless Devs fc3
         raise InvalidArgument(message)
     account.keep_function(changed)
@@ -57,8 +57,9 @@ def _function(fields: Json) -> FunctionSpec:
 
 
 def _in_pool(account: Account, name: str) -> bool:
-    configs = [config for key, config in account.configs.items() if key[0] == name]
-    return any(config.document.names is SCALING for config in configs)
+    """Whether a scaling config binds the function to a resident pool, whose cards are of one type."""
+    documents = [config.document for key, config in account.configs.items() if key[0] == name]
+    return any(isinstance(document, ScalingDocument) and document.resident_pool_id for document in documents)
 
 
 def delete_function(account: Account, call: Call) -> None:

@@ -37,10 +37,10 @@ class Room:
         """
         cards: Counter[str | None] = Counter()
         for (name, _), config in account.configs.items():
-            cards[account.function(name).gpu_type] += config.fleet.count
+            cards[account.function(name).card] += config.fleet.count
         for (name, _), meter in account.meters.items():
             if count := meter.on_demand_count:
-                cards[account.function(name).gpu_type] += count
+                cards[account.function(name).card] += count
         return cls(account=account, instances=cards.total(), cards=cards)
 
     def grow(self, config: ConfigState, missing: int) -> None:
@@ -84,20 +84,20 @@ class Room:
     ) -> tuple[int, str]:
         """Take as many of the missing as the limits allow; how many, and the error of the tightest."""
         account = self.account
-        region, cards = self._quotas(function.gpu_type, at)
+        region, cards = self._quotas(function.card, at)
         limits = [
             (missing, ""),
             (region - self.instances, QUOTA),
             (account.growth.refill(at, account.settings), GROWING),
         ]
-        if function.gpu_type is not None:
-            exceeded = f"Account's total GPU usage of '{function.gpu_type}' exceeded"
-            limits.append((cards - self.cards[function.gpu_type], exceeded))
+        if function.card is not None:
+            exceeded = f"Account's total GPU usage of '{function.card}' exceeded"
+            limits.append((cards - self.cards[function.card], exceeded))
         room, error = min((*limits, *further), key=lambda limit: limit[0])
         room = max(room, 0)
         account.growth.allowance -= room
         self.instances += room
-        self.cards[function.gpu_type] += room
+        self.cards[function.card] += room
         return room, error
 
     def _quotas(self, gpu_type: str | None, at: datetime) -> tuple[int, int]:
