@@ -377,8 +377,8 @@ class TestWeekAlone:
     @staticmethod
     @cache
     def plan(month: int, day: int) -> Plan:
-        """Sixteen days from a Monday; in the second weekend after them New York's clocks change."""
-        history = a_history(a_tide(16), start=datetime(2026, month, day, tzinfo=UTC))
+        """Of sixteen days, high at noon in New York, whose clocks change in the weekend after them."""
+        history = a_history(np.roll(a_tide(16), 48), start=datetime(2026, month, day, tzinfo=UTC))
         return plan(history, function=a_function(time_zone="America/New_York"))
 
     @SWITCH
