@@ -80,6 +80,7 @@ def test_starting_on_demand_and_calls_are_billed_too() -> None:
     found = bill([minute], TESLA, Prices())
     assert found.active == pytest.approx(2 * 60 * 46.4)
     assert found.on_demand == pytest.approx(3 * 60 * 46.4)
+    assert bill([replace(minute, throttles=20_000)], TESLA, Prices()).calls == 0
     assert found.calls == 150
     assert found.units == pytest.approx(5 * 60 * 46.4 + 150)
 

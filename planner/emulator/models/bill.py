@@ -154,6 +154,7 @@ class Bill:
     """Provisioned instances that wait, with either flag off."""
     on_demand: float
     calls: float
+    """Those that were not refused."""
     units: float
     """All of them."""
     unit_price: float
@@ -179,7 +180,7 @@ def bill(minutes: Iterable[Minute], function: FunctionSpec, prices: Prices) -> B
             hibernating += idle
         active += (minute.busy + minute.starting) * _MINUTE_SECONDS * rate.active
         on_demand += minute.on_demand * _MINUTE_SECONDS * rate.active
-        calls += minute.invocations / _CALLS * prices.ten_thousand_calls
+        calls += (minute.invocations - minute.throttles) / _CALLS * prices.ten_thousand_calls
     units = active + hibernating + on_demand + calls
     return Bill(
         active=active,
