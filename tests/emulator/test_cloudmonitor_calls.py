@@ -56,6 +56,31 @@ def test_what_is_too_old_is_gone() -> None:
         assert point["timestamp"] == round((NOON + timedelta(days=1, minutes=1)).timestamp() * 1000)
 
 
+def test_longer_periods_reach_further_back_and_agree_with_the_minutes() -> None:
+    with monitored(kept_days=1, coarse_kept_days=4, on_demand_idle_seconds=0) as monitor:
+        load = Load(values=(1.0, 9.0, 2.0, 4.0, 4.0), start=NOON, repeat=True, duration_seconds=2.0)
+        monitor.emulator.offer("asr", load)
+        monitor.fc.wait(days=5)
+        end = NOON + timedelta(days=5)
+        asked = {"start_time": milliseconds(NOON), "end_time": milliseconds(end), "length": "1440"}
+
+        def oldest(period: int) -> float:
+            first = monitor.points("FunctionTotalInvocations", **asked, period=str(period))[0]
+            return float(end.timestamp() - first["timestamp"] / 1000)
+
+        assert oldest(60) == 24 * 3600 - 60
+        for period in (300, 900, 3600):
+            assert oldest(period) == 4 * 24 * 3600 - period
+        for metric, expected in (
+            ("FunctionTotalInvocations", 20 * 30.0 * 12),
+            ("FunctionOndemandActiveInstance", 1.4),
+            ("FunctionAvgDuration", 2000.0),
+        ):
+            values = monitor.values(metric, **asked, period="3600")
+            assert len(values) == 4 * 24 - 1
+            assert set(values) == {expected}
+
+
 GOOD = {"namespace": "acs_fc", "metric_name": "FunctionTotalInvocations"}
 REFUSALS = {
     "no namespace": ({"namespace": None}, 400, "MissingNamespace", "Namespace is mandatory"),
