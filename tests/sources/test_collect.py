@@ -200,6 +200,11 @@ class TestHistory:
         fine = [Point(at=at(n), value=50.0, step=MINUTE) for n in range(8, 12)]
         assert list(self.history({TOLD: coarse + fine}).series) == [0.0] * 5 + [5.0] * 3 + [50.0] * 4
 
+    def test_a_minute_comes_before_a_mean_that_was_told_better(self) -> None:
+        coarse = [Point(at=at(0), value=9.0, step=5 * MINUTE)]
+        fine = [Point(at=at(n), value=1.0, step=MINUTE) for n in (1, 2)]
+        assert list(self.history({TOLD: coarse, GUESSED: fine}).series) == [9.0, 1.0, 1.0, 9.0, 9.0]
+
     def test_what_is_absent_is_a_gap(self) -> None:
         points = [Point(at=at(n), value=1.0, step=MINUTE) for n in (0, 1, 4, 5)]
         assert self.history({TOLD: points}).series.isna().sum() == 2
