@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from ipaddress import ip_address
@@ -17,14 +18,18 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from planner.errors import InputError
 from planner.observing.exposition import CONTENT_TYPE
 from planner.observing.listening import Address
 from planner.observing.observer import Observer
 
-READERS = 16
-"""Requests at once; further ones are told 503."""
+Page = Callable[[Request], Response] | Callable[[Request], Awaitable[Response]]
+READERS = 64
+"""Connections at once; further ones are told 503."""
+LONGEST = 60
+"""Seconds after which a connection is closed whatever it does: none that is held open takes a place for long."""
 STARTED_WITHIN = 10
 CLOSED_WITHIN = 2
 """Seconds."""
@@ -53,18 +58,18 @@ def serving(address: Address, token: str | None, observer: Observer) -> Iterator
 
 
 def application(observer: Observer) -> Starlette:
-    """The three pages, for GET and HEAD; they are made in threads, so a slow database stops no other reader."""
+    """The three pages, for GET and HEAD. Those that ask the database are made in threads: a slow one stops no other."""
 
     def metrics(_: Request) -> Response:
         return Response(observer.metrics(), headers=HEADERS | {"Content-Type": CONTENT_TYPE})
 
-    def health(_: Request) -> Response:
+    async def health(_: Request) -> Response:
         return _said(observer.trouble())
 
     def ready(_: Request) -> Response:
         return _said(observer.unready())
 
-    pages: dict[str, Callable[[Request], Response]] = {"/metrics": metrics, "/health": health, "/ready": ready}
+    pages: dict[str, Page] = {"/metrics": metrics, "/health": health, "/ready": ready}
     return Starlette(routes=[Route(path, page, methods=["GET"]) for path, page in pages.items()])
 
 
@@ -93,6 +98,18 @@ class Guard:
         if hmac.compare_digest(shown, self._token):
             return None
         return PlainTextResponse("a token is needed\n", 401, HEADERS | {"WWW-Authenticate": "Bearer"})
+
+
+class _Brief(H11Protocol):
+    """HTTP on a connection that ends."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._end = self.loop.call_later(LONGEST, transport.abort)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end.cancel()
+        super().connection_lost(exc)
 
 
 class _Server(uvicorn.Server):
@@ -139,7 +156,7 @@ def _listener(address: Address) -> Iterator[socket.socket]:
 def _config(pages: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         pages,
-        http="h11",
+        http=_Brief,
         loop="asyncio",
         lifespan="off",
         ws="none",

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -76,6 +76,14 @@ class TestThePages:
             headers = ask(address, path)[2]
         assert headers["Cache-Control"] == "no-store"
         assert [name for name in headers if name.lower().startswith("access-control")] == []
+
+    def test_a_connection_that_is_held_open_ends(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        # The limit is a minute; nobody waits for that here.
+        monkeypatch.setattr("planner.observing.web.LONGEST", 0.2)
+        with served() as (address, _, _), socket.create_connection((str(address.host), address.port), 30) as held:
+            held.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
+            with suppress(ConnectionResetError):
+                assert held.recv(1) == b""
 
     def test_there_is_nothing_else(self) -> None:
         with served() as (address, _, _):
