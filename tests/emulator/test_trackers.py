@@ -95,7 +95,7 @@ def test_a_surge_raises_the_instances_after_three_full_minutes() -> None:
 def test_a_saturated_tracker_grows_by_one_over_its_target_a_minute_at_most() -> None:
     quick = replace(ASR, startup_seconds=(0.0,))
     with emulated(quick) as fc:
-        fc.emulator.offer("asr", Load.constant(10_000), qualifier="prod")
+        fc.emulator.offer("asr", Load.constant(400), qualifier="prod")
         fc.put({"defaultTarget": 1, "targetTrackingPolicies": [policy(metricTarget=0.5)]})
         assert _currents(fc, 8) == [1, 1, 2, 4, 8, 16, 32, 50]
 
