@@ -1,8 +1,9 @@
 """The switches of the emulator: one field per point on which the public contract of FC is open.
 
 The contract of provisioned instances leaves questions that only the live service could answer.
-The emulator never answers one silently: each has a switch here, its docstring says what is known
-and why the default was chosen. Whatever talks to FC should behave under every combination.
+Those whose answer changes what a client has to do have a switch here; its docstring says what is
+known and why the default was chosen. Whatever talks to FC should behave under every combination.
+The others are answered one way; docs/emulator.md lists them under "Open points answered one way".
 """
 
 from collections.abc import Mapping

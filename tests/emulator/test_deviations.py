@@ -404,3 +404,18 @@ def test_the_type_of_a_gpu_stays_where_a_pool_is_bound_alone(pool: str, status: 
         assert fc.admin("PUT", path, {"minInstances": 1, "residentPoolId": pool})[0] == 200
         change = {"gpuConfig": {"gpuType": "fc.gpu.ada.2", "gpuMemorySize": 24576}}
         assert fc.admin("PUT", "/2023-03-30/functions/asr", change)[0] == status
+
+
+@pytest.mark.parametrize("expression", ["cron(0/30 * * * *)", "cron(0 0 9 * * FRI-MON)", "cron(0 0 ? * * *)"])
+def test_what_the_page_lists_as_refused_of_a_cron_is_refused(expression: str) -> None:
+    with emulated() as fc:
+        assert fc.refusal({"scheduledActions": [action("a", expression, 1)]})[0] == "InvalidArgument"
+
+
+def test_a_tag_of_a_version_is_ignored_and_never_sent() -> None:
+    with emulated() as fc:
+        connection = http.client.HTTPConnection(fc.url.removeprefix("http://"), timeout=20)
+        connection.request("PUT", _CONFIG, b'{"defaultTarget": 1}', {"If-Match": '"another"'})
+        answer = connection.getresponse()
+        assert (answer.status, answer.getheader("ETag")) == (200, None)
+        connection.close()

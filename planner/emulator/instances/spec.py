@@ -5,7 +5,7 @@ from typing import Any, Self
 
 Wire = dict[str, Any]
 
-_RANGES = {
+HEALTH_RANGES = {
     "initialDelaySeconds": (0, 120),
     "periodSeconds": (1, 120),
     "timeoutSeconds": (1, 3),
@@ -35,7 +35,7 @@ class HealthCheck:
         if not path.startswith("/"):
             message = f"httpGetUrl must be a path that begins with / (actual: {path!r})"
             raise ValueError(message)
-        for name, (low, high) in _RANGES.items():
+        for name, (low, high) in HEALTH_RANGES.items():
             if name in body and not low <= body[name] <= high:
                 message = f"{name} must be from {low} to {high} (actual: {body[name]})"
                 raise ValueError(message)

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 
 from planner.emulator.errors import InvalidArgument
+from planner.emulator.instances.spec import HEALTH_RANGES
 from planner.emulator.models.document import Json
 from planner.emulator.models.validation import optional, title
 
@@ -76,13 +77,6 @@ _CARDS_MB = {
 """GPU memory of a card, by type: the vendor's table of specifications; ampere from its samples."""
 _WHOLE_CARDS = ("fc.gpu.ada.2", "fc.gpu.ada.3", "fc.gpu.hopper.1", "fc.gpu.xpu.1")
 """The others are older than the rule that cards are whole: slices of them may still exist."""
-_HEALTH_RANGES = {
-    "initialDelaySeconds": (0, 120),
-    "periodSeconds": (1, 120),
-    "timeoutSeconds": (1, 3),
-    "failureThreshold": (1, 120),
-    "successThreshold": (1, 120),
-}
 _LONGEST_URL = 2048
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
@@ -175,7 +169,7 @@ def _check_card(gpu: Json) -> None:
 
 def _check_health(check: Json) -> None:
     """Ranges and lengths of a health check (docstrings of the SDK's CustomHealthCheckConfig)."""
-    for name, (low, high) in _HEALTH_RANGES.items():
+    for name, (low, high) in HEALTH_RANGES.items():
         value = optional(check, name, int)
         if value is not None:
             _in_range(name, value, low, high)
