@@ -227,7 +227,9 @@ class Sequences(RuleBasedStateMachine):
         if reads or not entry.effect:
             assert self.emulator.state() == before
         elif method == "PUT":
-            assert entry.stored == self.emulator.config(*key)
+            config = self.emulator.config(*key)
+            assert config is not None
+            assert entry.stored == {**config, kind.target: config[kind.default]}
         return entry.effect
 
     def _stored(self, key: Key, kind: Kind) -> bool:
