@@ -6,7 +6,7 @@ Said exactly, after every step:
 2. documents: each is what the puts that took effect leave, by a second reading of "absent is kept";
 3. targets: the default until the first evaluation, then what a second reading of the schedules asks for, between the
    bounds of the trackers in effect;
-4. room: no config has more instances than its target, the region and the GPU cards of a type are never over their
+4. room: no config has more instances than its target; with on-demand ones region and cards of a type are never over their
    quotas nor the starts over the growth limit, and there is an error exactly where instances are missing;
 5. pages: the configs of all pages are those that Get answers, in order, each once;
 6. the journal tells every effect: putting what it says was put, and deleting what it says was deleted, gives what is
@@ -227,9 +227,10 @@ class Sequences(RuleBasedStateMachine):
         if reads or not entry.effect:
             assert self.emulator.state() == before
         elif method == "PUT":
-            config = self.emulator.config(*key)
-            assert config is not None
-            assert entry.stored == {**config, kind.target: config[kind.default]}
+            # The answer shows the default, even where the evaluation follows at once.
+            stored = self.emulator.config(*key)
+            assert stored is not None
+            assert entry.stored == {**stored, kind.target: stored[kind.default]}
         return entry.effect
 
     def _stored(self, key: Key, kind: Kind) -> bool:
@@ -279,6 +280,11 @@ class Sequences(RuleBasedStateMachine):
             region += count
             cards += count if key[0] != DARK else 0
             starts += fleet["launched"]
+        with self.emulator.account() as account:
+            for (name, _), meter in account.meters.items():
+                region += meter.on_demand_count
+                cards += meter.on_demand_count if name != DARK else 0
+                starts += meter.elastic.launched
         assert region <= REGION
         assert cards <= CARDS
         assert starts <= BURST + PER_MINUTE * (self.now - NOON) / timedelta(minutes=1)
