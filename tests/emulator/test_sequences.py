@@ -6,8 +6,8 @@ Said exactly, after every step:
 2. documents: each is what the puts that took effect leave, by a second reading of "absent is kept";
 3. targets: the default until the first evaluation, then what a second reading of the schedules asks for, between the
    bounds of the trackers in effect;
-4. room: no config has more instances than its target; with on-demand ones region and cards of a type are never over their
-   quotas nor the starts over the growth limit, and there is an error exactly where instances are missing;
+4. room: no config has more instances than its target; with on-demand ones region and cards of a type are never over
+   their quotas nor the starts over the growth limit, and there is an error exactly where instances are missing;
 5. pages: the configs of all pages are those that Get answers, in order, each once;
 6. the journal tells every effect: putting what it says was put, and deleting what it says was deleted, gives what is
    stored; a refused, failed or cut request, and every read, changes nothing;
