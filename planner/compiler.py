@@ -6,7 +6,7 @@ schedules, is not published. So:
 
 - the document begins with the step in effect, its window open since before its instant;
 - each step's window ends OVERLAP after the next step begins;
-- the default target covers every step that can be in effect while the put is taken in;
+- the default target covers every step, and every tracker's floor, that can be in effect while the put is taken in;
 - a tracker holds each step that can be in effect then, for as long as the step lasts;
 - from the horizon on a terminal action, a safe tracker and the recurring form take over, none of them with an end.
 
@@ -23,7 +23,7 @@ from planner.capacity import CapacitySchedule, DayPattern, Step
 from planner.guard import GuardWindow
 from planner.guardrails import GuardPolicy, Hold, guardrails
 from planner.provision import EVALUATION_LAG, MAX_ACTIONS, MAX_TARGET, ProvisionConfig, ScheduledAction
-from planner.reading import Among, instant, latest_trigger, schedule_values
+from planner.reading import Among, instant, latest_trigger, least_values, schedule_values
 from planner.recurring import cron_actions
 
 OVERLAP = timedelta(minutes=5)
@@ -57,7 +57,7 @@ def compile_document(wanted: Wanted, live: ProvisionConfig) -> ProvisionConfig:
     ends = [step.at for step in dated[1:]] + [horizon]
     # A put at `valid_until` finds every step until then in the past, and FC may look at it EVALUATION_LAG later.
     late = utc(wanted.valid_until) + EVALUATION_LAG
-    return ProvisionConfig(
+    document = ProvisionConfig(
         default_target=handover_target(wanted.schedule, wanted.valid_until),
         always_allocate_cpu=wanted.always_allocate_cpu,
         always_allocate_gpu=wanted.always_allocate_gpu,
@@ -81,12 +81,18 @@ def compile_document(wanted: Wanted, live: ProvisionConfig) -> ProvisionConfig:
             ),
         ),
     )
+    minutes = min(_handover_minutes(wanted.schedule, wanted.valid_until), len(wanted.schedule.per_minute()))
+    floors = least_values(document, wanted.schedule.start, minutes)
+    return replace(document, default_target=min(max(document.default_target, int(floors.max())), MAX_TARGET))
 
 
 def handover_target(schedule: CapacitySchedule, valid_until: datetime) -> int:
     """The largest step in effect from the start until FC has evaluated a put at `valid_until`."""
-    last = minutes_between(schedule.start, utc(valid_until) + EVALUATION_LAG + MINUTE)
-    return min(int(schedule.per_minute()[: max(last, 1)].max()), MAX_TARGET)
+    return min(int(schedule.per_minute()[: _handover_minutes(schedule, valid_until)].max()), MAX_TARGET)
+
+
+def _handover_minutes(schedule: CapacitySchedule, valid_until: datetime) -> int:
+    return max(minutes_between(schedule.start, utc(valid_until) + EVALUATION_LAG + MINUTE), 1)
 
 
 def step_budget(live: ProvisionConfig, recurring: int) -> int:

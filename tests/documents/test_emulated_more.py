@@ -356,13 +356,7 @@ class TestOwnTrackers:
             assert found[self.FULL + 50 * MINUTE] == 35
             assert found[self.FULL + 3 * HOUR] < 35
 
-    @pytest.mark.parametrize(
-        "switches",
-        failing(
-            "the default target covers the steps in effect, not the trackers' floors, so a put destroys what one held",
-            lambda switches: switches["evaluation_lag_seconds"] != 0,
-        ),
-    )
+    @pytest.mark.parametrize("switches", SWITCHES)
     def test_the_owners_floor_holds_while_fc_takes_a_renewal_in(self, switches: Switches) -> None:
         old, new = self.floors()
         world, clock = a_world(old.created_at, switches)

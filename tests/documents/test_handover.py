@@ -12,7 +12,7 @@ s <= p <= valid_until:
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 
 from planner.base import MINUTE
 from planner.compiler import OVERLAP
-from planner.provision import EVALUATION_LAG
+from planner.provision import EVALUATION_LAG, TrackingPolicy
+from planner.reading import instant
 from tests.documents.given import Case, cases
 from tests.documents.moments import turning_points
 from tests.documents.reader import READINGS, Reader
@@ -63,8 +64,21 @@ def test_from_any_put_to_the_horizon_fc_never_gives_less_than_was_printed(
 
 
 @given(cases())
-def test_the_default_is_the_largest_step_from_the_start_until_120_s_after_the_plan_expires(case: Case) -> None:
+def test_the_default_covers_steps_and_floors_from_the_start_until_120_s_after_the_plan_expires(case: Case) -> None:
     last = case.wanted.valid_until + EVALUATION_LAG
     minutes = int((last - case.schedule.start) / MINUTE) + 1
     ahead = [case.schedule.start + minute * MINUTE for minute in range(minutes)]
-    assert case.document.default_target == max(case.printed(at) for at in ahead if at < case.schedule.end)
+    before_the_end = [at for at in ahead if at < case.schedule.end]
+    floors = [
+        tracker.min_capacity
+        for tracker in case.document.tracking_policies
+        for at in before_the_end
+        if _in_window(tracker, at)
+    ]
+    assert case.document.default_target == max([case.printed(at) for at in before_the_end] + floors)
+
+
+def _in_window(tracker: TrackingPolicy, at: datetime) -> bool:
+    begins, ends = tracker.start_time, tracker.end_time
+    begun = begins is None or instant(begins, tracker.time_zone) <= at
+    return begun and (ends is None or at < instant(ends, tracker.time_zone))

@@ -190,7 +190,7 @@ def test_a_history_that_ended_long_ago_is_stale_or_refused() -> None:
 
 def test_taking_away_what_the_last_hour_needed_is_a_drop_too_deep() -> None:
     closing = a_history(np.tile(np.repeat([0.0, 100.0], 48), 10))  # busy until midnight, and now it is midnight
-    found = [breach.rule for breach in plan(closing, target=40, live=ProvisionConfig(default_target=40)).breaches]
+    found = [breach.rule for breach in plan(closing, target=60, live=ProvisionConfig(default_target=60)).breaches]
     assert found == [Rule.DROP]
     assert plan(closing, target=1, live=ProvisionConfig(default_target=1)).safe
 
