@@ -6,7 +6,8 @@ schedules, is not published. So:
 
 - the document begins with the step in effect, its window open since before its instant;
 - each step's window ends OVERLAP after the next step begins;
-- the default target covers every step, and every tracker's floor, that can be in effect while the put is taken in;
+- the default target covers every step, and every tracker's floor, that can be in effect while the put is taken in, and
+  what a tracker has scaled out to: else a put during a surge would destroy it;
 - a tracker holds each step that can be in effect then, for as long as the step lasts;
 - from the horizon on a terminal action, a safe tracker and the recurring form take over, none of them with an end.
 
@@ -43,6 +44,8 @@ class Wanted:
     always_allocate_cpu: bool
     always_allocate_gpu: bool
     valid_until: datetime
+    running: int = 0
+    """FC's target when the live document was read."""
 
 
 def compile_document(wanted: Wanted, live: ProvisionConfig) -> ProvisionConfig:
@@ -83,7 +86,14 @@ def compile_document(wanted: Wanted, live: ProvisionConfig) -> ProvisionConfig:
     )
     minutes = min(_handover_minutes(wanted.schedule, wanted.valid_until), len(wanted.schedule.per_minute()))
     floors = least_values(document, wanted.schedule.start, minutes)
-    return replace(document, default_target=min(max(document.default_target, int(floors.max())), MAX_TARGET))
+    covered = max(document.default_target, int(floors.max()), _scaled_out(live, wanted))
+    return replace(document, default_target=min(covered, MAX_TARGET))
+
+
+def _scaled_out(live: ProvisionConfig, wanted: Wanted) -> int:
+    """FC's target where a tracker of the live document has raised it above schedule and floors; else 0."""
+    given = int(least_values(live, wanted.schedule.start, 1, Among.MAX)[0])
+    return wanted.running if live.tracking_policies and wanted.running > given else 0
 
 
 def handover_target(schedule: CapacitySchedule, valid_until: datetime) -> int:

@@ -263,6 +263,7 @@ def _wanted(settings: FunctionConfig, question: Question, decision: Decision) ->
         always_allocate_cpu=cpu,
         always_allocate_gpu=gpu,
         valid_until=_valid_until(settings, question),
+        running=question.live.target,
     )
 
 

@@ -54,6 +54,7 @@ def rollback(earlier: Plan, present: Present, *, guards: GuardPolicy, safety: Sa
         always_allocate_cpu=earlier.wanted.always_allocate_cpu,
         always_allocate_gpu=earlier.wanted.always_allocate_gpu,
         valid_until=now + present.valid_for,
+        running=present.live.target,
     )
     live = present.live.config
     document = compile_document(wanted, live)

@@ -12,8 +12,8 @@ from planner.capacity import DayPattern
 from planner.compiler import Wanted, compile_document, foreign_in_horizon, handover_target
 from planner.guard import GuardWindow
 from planner.guardrails import GuardPolicy
-from planner.provision import ProvisionConfig, ScheduledAction
-from tests.builders import NOON, a_schedule, an_action
+from planner.provision import ProvisionConfig, ScheduledAction, TrackingPolicy
+from tests.builders import NOON, a_config, a_schedule, a_tracker, an_action
 from tests.documents.reader import Reader
 
 HOUR = timedelta(hours=1)
@@ -61,6 +61,19 @@ def test_the_whole_document_of_three_steps() -> None:
 )
 def test_the_default_covers_the_last_evaluation_of_a_plan_put_as_it_expires(valid: int, default: int) -> None:
     assert handover_target(a_schedule(2, 6, 3), NOON + valid * MINUTE) == default
+
+
+@pytest.mark.parametrize(
+    ("trackers", "running", "default"),
+    [((a_tracker(),), 9, 9), ((), 9, 2), ((a_tracker(),), 4, 2), ((a_tracker(),), 20_000, 10_000)],
+    ids=["a surge", "no tracker", "what the schedule gives", "more than FC takes"],
+)
+def test_what_a_tracker_has_scaled_out_to_outlives_the_put(
+    trackers: tuple[TrackingPolicy, ...], running: int, default: int
+) -> None:
+    live = a_config(4, start=NOON, trackers=trackers)
+    document = compile_document(replace(a_wanted(), running=running), live)
+    assert document.default_target == default
 
 
 def test_a_default_never_exceeds_what_fc_takes() -> None:

@@ -356,7 +356,21 @@ class TestOwnTrackers:
             assert found[self.FULL + 50 * MINUTE] == 35
             assert found[self.FULL + 3 * HOUR] < 35
 
-    @pytest.mark.parametrize("switches", SWITCHES)
+    @SWITCH
+    def test_a_put_during_the_surge_destroys_nothing_that_the_guard_has_built(self, switches: Switches) -> None:
+        made = self.plan()
+        world, clock = a_world(made.valid_until, switches)
+        with running(world, clock=clock) as server:
+            self.offer(server)
+            put(server, made.wanted)
+            server.emulator.move_to(self.SURGE + 30 * MINUTE)
+            built = target(server)
+            assert built > 40
+            again = rollback(made, present(server), guards=guard_policy(self.OWN), safety=safety_rules(self.OWN))
+            put(server, again.wanted)
+            assert_takes_over(server, server.emulator.now() + 15 * MINUTE, lambda _: built)
+
+    @SWITCH
     def test_the_owners_floor_holds_while_fc_takes_a_renewal_in(self, switches: Switches) -> None:
         old, new = self.floors()
         world, clock = a_world(old.created_at, switches)
