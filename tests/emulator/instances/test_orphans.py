@@ -52,7 +52,9 @@ def test_no_instance_and_nothing_that_it_has_started_outlives_the_emulator(
 ) -> None:
     port = _free_port()
     command = [sys.executable, "-c", _PROGRAM, str(_world(tmp_path)), str(port)]
-    with subprocess.Popen(command, cwd=_ROOT) as emulator:
+    # A runner in the background of a shell ignores interrupts, and its children would inherit that.
+    heeding = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731
+    with subprocess.Popen(command, cwd=_ROOT, preexec_fn=heeding) as emulator:  # noqa: PLW1509
         try:
             until(lambda: _ask(f"http://127.0.0.1:{port}/_function/asr/"))
             (served,) = [int(line.split()[1]) for line in (tmp_path / "diary").read_text().splitlines()]
