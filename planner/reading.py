@@ -198,7 +198,11 @@ def _cron_hits(rule: Trigger, start: datetime, minutes: int, zone: str) -> NDArr
     sets = (rule.minutes, rule.hours, rule.days, rule.months, rule.weekdays)
     hits = np.ones(minute.shape, dtype=bool)
     for value, allowed in zip((minute, hour, day, month, weekday), sets, strict=True):
-        hits &= np.isin(value, list(allowed))
+        table = np.zeros(
+            60, dtype=bool
+        )  # no field goes beyond a minute's 59; looked up, not searched: documents have many
+        table[list(allowed)] = True
+        hits &= table[value]
     return hits
 
 
