@@ -29,6 +29,10 @@ def run(folder: Path, *, port: int, world: World) -> None:
             stack.enter_context(running(world, database=folder / "emulator.db", port=port))
         except OSError as error:
             raise port_busy(port, error) from error
+        except ValueError as error:
+            raise InputError(
+                f"{folder / 'emulator.db'} doesn't fit: {error}", remedy="Name another folder: `planner demo FOLDER`."
+            ) from error
         _steps(config, folder / "export")
     _coming_day(config, world)
     _where(folder, port)
