@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 MINUTE = timedelta(minutes=1)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 OWNER = "planner-"
 """Prefix of the names of the policies that we own; every other policy in a document is a person's."""
 
@@ -36,6 +37,11 @@ def iso(moment: datetime) -> str:
 def floor_minute(moment: datetime) -> datetime:
     """The whole minute at or before `moment`."""
     return moment.replace(second=0, microsecond=0)
+
+
+def floor_to(moment: datetime, step: timedelta) -> datetime:
+    """The start of the interval that holds `moment`, of those of `step` that are counted from EPOCH; in UTC."""
+    return EPOCH + (utc(moment) - EPOCH) // step * step
 
 
 def minutes_between(start: datetime, end: datetime) -> int:

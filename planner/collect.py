@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from planner.base import FunctionRef, utc
-from planner.sources.metered import Batch, MetricSource, Span, Tell, Way, floor, spans
+from planner.base import FunctionRef, floor_to, utc
+from planner.sources.metered import Batch, MetricSource, Span, Tell, Way, spans
 from planner.store import Point, Store
 
 REREAD = timedelta(minutes=30)
@@ -98,7 +98,7 @@ def _no_coarser(
 ) -> tuple[Point, ...]:
     """Without those that would stand in the place of finer ones, which the source no longer has."""
     held = store.load_points(function.name, way.series, start=span.start, end=span.end)
-    finer = {floor(point.at, span.step) for point in held if point.step < span.step}
+    finer = {floor_to(point.at, span.step) for point in held if point.step < span.step}
     return tuple(point for point in points if point.at not in finer)
 
 

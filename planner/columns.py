@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from planner.base import EPOCH
 from planner.errors import HistoryError
 
 Numbers = npt.NDArray[np.float64]
@@ -26,7 +27,6 @@ EMPTY_WORDS = ("", "nan", "na", "n/a", "null", "none")
 FIRST_YEAR, LAST_YEAR = 1970, 2199
 """Years outside are a wrong unit or a wrong column, never a history."""
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LONGEST_SHOWN = 60
 """Characters of a bad cell that a message repeats."""
 _OFFSET = r"[T ]\d.*[+-]\d\d(?::?\d\d)?$"

@@ -92,8 +92,10 @@ def compile_document(wanted: Wanted, live: ProvisionConfig) -> ProvisionConfig:
 
 def _scaled_out(live: ProvisionConfig, wanted: Wanted) -> int:
     """FC's target where a tracker of the live document has raised it above schedule and floors; else 0."""
+    if not live.tracking_policies or not wanted.running:
+        return 0
     given = int(least_values(live, wanted.schedule.start, 1, Among.MAX)[0])
-    return wanted.running if live.tracking_policies and wanted.running > given else 0
+    return wanted.running if wanted.running > given else 0
 
 
 def handover_target(schedule: CapacitySchedule, valid_until: datetime) -> int:

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 
-from planner.base import MINUTE, utc
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from planner.base import EPOCH, MINUTE, floor_to, utc
 
 
 class Job(StrEnum):
@@ -59,7 +57,7 @@ class Cadence:
         """When the next job will be due: `now` where one is."""
         if self.due(now, last):
             return utc(now)
-        return min(EPOCH + (self._number(period, now) + 1) * period for period in self.periods.values())
+        return min(floor_to(now, period) + period for period in self.periods.values())
 
     def _is_due(self, period: timedelta, now: datetime, last: datetime | None) -> bool:
         if last is None:

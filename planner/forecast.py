@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from planner.base import utc
+from planner.base import floor_to, utc
 from planner.calendar.acting import NOTHING, Acting
 from planner.errors import HistoryError, InputError
 from planner.forecasters import nowcast, recent
@@ -21,7 +21,7 @@ from planner.forecasters.keeping import NO_FITS, Fits
 from planner.forecasters.lastweek import LastWeek
 from planner.forecasters.prophet import FitError, ProphetFamily
 from planner.forecasters.seasonal import Seasonal
-from planner.forecasters.slots import DAY, slot_length, slot_start, slot_tide, wall_slots
+from planner.forecasters.slots import DAY, slot_length, slot_tide, wall_slots
 from planner.forecasters.trial import Trial, attempt, average, loss
 from planner.history import History
 
@@ -216,7 +216,7 @@ def _pose(history: History, now: datetime, horizon: timedelta, settings: Forecas
         message = f"the history ends {(now - history.end) / DAY:.1f} days before now"
         raise HistoryError(message, remedy=f"Give a history that ends less than {MAX_LAG.days} days before now.")
     slot = slot_length(history.step)
-    start = slot_start(now, slot)
+    start = floor_to(now, slot)
     tide = acting.ordinary(slot_tide(history, slot, settings.time_zone))
     slots = -(-(now + horizon - start) // slot)
 

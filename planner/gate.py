@@ -15,7 +15,7 @@ import numpy as np
 
 from planner.base import MINUTE, iso, minutes_between
 from planner.plan import Plan
-from planner.reading import least_values
+from planner.reading import Minutes, least_values
 
 HOUR = 60
 SOON = HOUR
@@ -106,9 +106,18 @@ def rule(plan: Plan, standing: Standing, rules: GateRules) -> Ruling:
 
 def added_hours(plan: Plan) -> float:
     """Instance-hours that the plan adds to the live document within its horizon, minute by minute."""
-    minutes = minutes_between(plan.schedule.start, plan.schedule.end)
-    wanted, live = (least_values(document, plan.schedule.start, minutes) for document in (plan.wanted, plan.live))
-    return float(np.maximum(wanted - live, 0).sum() / HOUR)
+    return _excess_hours(*_per_minute(plan))
+
+
+def _per_minute(plan: Plan) -> tuple[Minutes, Minutes]:
+    """Instances that the wanted and the live document give at least, in each minute of the horizon."""
+    start, minutes = plan.schedule.start, minutes_between(plan.schedule.start, plan.schedule.end)
+    return least_values(plan.wanted, start, minutes), least_values(plan.live, start, minutes)
+
+
+def _excess_hours(one: Minutes, other: Minutes) -> float:
+    """Instance-hours of `one` above `other`, minute by minute."""
+    return float(np.maximum(one - other, 0).sum() / HOUR)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,17 +137,15 @@ class _Case:
 
     @classmethod
     def of(cls, plan: Plan, standing: Standing, rules: GateRules) -> _Case:
-        minutes = minutes_between(plan.schedule.start, plan.schedule.end)
-        wanted = least_values(plan.wanted, plan.schedule.start, minutes)
-        live = least_values(plan.live, plan.schedule.start, minutes)
+        wanted, live = _per_minute(plan)
         applied = standing.applied
         return cls(
             plan=plan,
             standing=standing,
             rules=rules,
             missing=int(np.maximum(wanted - live, 0)[:SOON].max(initial=0)),
-            added_hours=added_hours(plan),
-            saved_hours=float(np.maximum(live - wanted, 0).sum() / HOUR),
+            added_hours=_excess_hours(wanted, live),
+            saved_hours=_excess_hours(live, wanted),
             rise=int(wanted.max(initial=0) - live.max(initial=0)),
             ending=applied is None or _half_gone(applied, standing.now),
         )

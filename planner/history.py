@@ -16,9 +16,8 @@ from enum import StrEnum
 import numpy as np
 import pandas as pd
 
-from planner.base import iso, utc
+from planner.base import EPOCH, iso, utc
 from planner.columns import (
-    EPOCH,
     Columns,
     Instants,
     Integers,

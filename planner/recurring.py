@@ -11,20 +11,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.base import MINUTE, OWNER, floor_minute, minutes_between
+from planner.base import EPOCH, MINUTE, OWNER, floor_minute, minutes_between
 from planner.capacity import DayPattern, Need, StepRules, cheapest_cuts, per_minute, required
 from planner.provision import ScheduledAction
 
 DAY = 24 * 60
 WEEK = timedelta(days=7)
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 CLASSES = (("workday", "MON-FRI", (0, 1, 2, 3, 4)), ("weekend", "SAT,SUN", (5, 6)))
 EVERY_DAY = ("daily", "*", (0, 1, 2, 3, 4, 5, 6))
 

@@ -35,8 +35,9 @@ def live_through(
     before: ProvisionConfig,
 ) -> Table:
     """The day from `start` of a history that knows it, under each document; `before` was live until then."""
+    load = _load(history, start - SETTLED)
     reports = {
-        name: _lived(world, function, _load(history, start - SETTLED), document, start=start, before=before)
+        name: _lived(world, function, load, document, start=start, before=before)
         for name, document in documents.items()
     }
     table = terminal.light_table("a day of the tide, spread evenly", *(f"{name}:" for name in reports))

@@ -6,7 +6,7 @@ two slots of one name share their mean, where they go forward the missing hour i
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -19,7 +19,6 @@ from planner.history import History, Statistic
 DAY = timedelta(days=1)
 MAX_DAYS = 56
 SLOTS = tuple(timedelta(minutes=m) for m in (15, 30, 60, 120, 240, 480, 1440))
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def slot_length(step: timedelta) -> timedelta:
@@ -29,11 +28,6 @@ def slot_length(step: timedelta) -> timedelta:
             return slot
     message = f"the history's step of {step} is longer than a day"
     raise HistoryError(message, remedy="Give a history by the hour or finer.")
-
-
-def slot_start(moment: datetime, slot: timedelta) -> datetime:
-    """Start of the slot that contains `moment`."""
-    return EPOCH + (moment - EPOCH) // slot * slot
 
 
 def wall_slots(index: pd.DatetimeIndex, slot: timedelta, zone: str) -> Ints:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from planner.base import MINUTE
+from planner.base import MINUTE, floor_to
 from planner.cycle import LOOK_BACK, World, periods
-from planner.due import EPOCH
 from planner.fc.arrival import instances_in_effect
 from planner.observing import families as f
 from planner.observing.exposition import Family, Page, Value
@@ -70,7 +69,7 @@ class Measures:
                 self._add(page, f.JOB_FAILED, run.failed, task=job.value)
 
     def _lateness(self, run: Run | None, period: timedelta, now: datetime) -> timedelta:
-        due = self._started if run is None else EPOCH + ((run.began_at - EPOCH) // period + 1) * period
+        due = self._started if run is None else floor_to(run.began_at, period) + period
         return max(now - due, timedelta(0))
 
     def _read_plans(self, page: Page) -> tuple[Plan | None, Plan | None]:

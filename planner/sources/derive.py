@@ -26,7 +26,8 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from planner.columns import EPOCH, Columns
+from planner.base import EPOCH
+from planner.columns import Columns
 from planner.errors import HistoryError
 from planner.offered import read_offered
 

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
-from planner.base import FunctionRef, utc
+from planner.base import FunctionRef, floor_to
 from planner.store.records import Point
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,13 +86,8 @@ def spans(kept: Sequence[Kept], since: datetime | None, now: datetime) -> tuple[
     grid, found = kept[0].step, []
     for each, finer in zip(kept, (*kept[1:], None), strict=True):
         oldest = now - each.back
-        start = floor(oldest if since is None else max(since, oldest), grid)
-        end = floor(now - finer.back, grid) if finer else floor(now, each.step)
+        start = floor_to(oldest if since is None else max(since, oldest), grid)
+        end = floor_to(now - finer.back, grid) if finer else floor_to(now, each.step)
         if start < end:
             found.append(Span(start=start, end=end, step=each.step))
     return tuple(found)
-
-
-def floor(moment: datetime, step: timedelta) -> datetime:
-    """The start of the interval of the grid of `step` that holds `moment`."""
-    return moment - (utc(moment) - EPOCH) % step

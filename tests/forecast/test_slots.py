@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
+from planner.base import floor_to
 from planner.errors import HistoryError
-from planner.forecasters.slots import interval_peaks, slot_length, slot_start, slot_tide, typical_minutes
+from planner.forecasters.slots import interval_peaks, slot_length, slot_tide, typical_minutes
 from planner.history import Statistic
 from tests.forecast.given import a_history, asked
 
@@ -26,7 +27,7 @@ def test_a_step_of_more_than_a_day_is_refused() -> None:
 
 
 def test_a_slot_contains_its_moment() -> None:
-    assert slot_start(datetime(2026, 1, 5, 10, 14, 59, tzinfo=UTC), QUARTER) == datetime(2026, 1, 5, 10, tzinfo=UTC)
+    assert floor_to(datetime(2026, 1, 5, 10, 14, 59, tzinfo=UTC), QUARTER) == datetime(2026, 1, 5, 10, tzinfo=UTC)
 
 
 def test_the_peak_minute_of_a_mean_of_40_over_15_minutes_is_54_7() -> None:
