@@ -1,18 +1,18 @@
-"""What the daemon and the people around it leave each other: runs, leases, pauses, proposals."""
+"""What the daemon and the people around it leave each other: runs, leases, pauses, proposals, events."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, and_, case, delete, func, or_, select, union, update
+from sqlalchemy import ColumnElement, Select, and_, case, delete, func, or_, select, union, update
 from sqlalchemy.orm import contains_eager
 
 from planner.base import FunctionRef, iso
 from planner.errors import InputError
 from planner.store.engine import Database
-from planner.store.records import Lease, Pause, Proposal, Run
-from planner.store.tables import AttemptRow, LeaseRow, PauseRow, PlanRow, ProposalRow, RunRow
+from planner.store.records import Event, Lease, Pause, Proposal, Run
+from planner.store.tables import AttemptRow, EventRow, LeaseRow, PauseRow, PlanRow, ProposalRow, RunRow
 from planner.store.upsert import insert_into
 
 EVERYONE = ("", "")
@@ -197,6 +197,56 @@ class Control:
             row.approved, row.decided_at, row.decided_by = approved, at, who
             session.flush()
             return _proposal(row)
+
+    def note_event(self, event: Event) -> None:
+        """Put something that happened on record."""
+        with self._database.writing() as session:
+            session.add(
+                EventRow(
+                    function=event.function.name,
+                    qualifier=event.function.qualifier,
+                    kind=event.kind,
+                    at=event.at,
+                    sentence=event.sentence,
+                    facts=event.facts,
+                )
+            )
+
+    def events(
+        self, function: FunctionRef, kind: str, *, since: datetime | None = None, limit: int | None = None
+    ) -> tuple[Event, ...]:
+        """Events of a kind that happened at `since` or later, newest first, at most `limit`; those noted last first."""
+        query = select(EventRow).where(_mine(function), EventRow.kind == kind)
+        if since is not None:
+            query = query.where(EventRow.at >= since)
+        with self._database.reading() as session:
+            rows = session.scalars(query.order_by(EventRow.at.desc(), EventRow.id.desc()).limit(limit))
+            return tuple(_event(row) for row in rows)
+
+    def forget_events(self, function: FunctionRef, before: datetime) -> int:
+        """Drop events of before; how many there were. The newest of each kind stays."""
+        newest = select(func.max(EventRow.id)).where(_mine(function)).group_by(EventRow.kind)
+        with self._database.writing() as session:
+            gone = session.scalars(
+                delete(EventRow)
+                .where(_mine(function), EventRow.at < before, EventRow.id.not_in(newest))
+                .returning(EventRow.id)
+            )
+            return len(gone.all())
+
+
+def _mine(function: FunctionRef) -> ColumnElement[bool]:
+    return and_(EventRow.function == function.name, EventRow.qualifier == function.qualifier)
+
+
+def _event(row: EventRow) -> Event:
+    return Event(
+        function=FunctionRef(name=row.function, qualifier=row.qualifier),
+        kind=row.kind,
+        at=row.at,
+        sentence=row.sentence,
+        facts=row.facts,
+    )
 
 
 def _waiting(plan_id: int) -> Select[ProposalRow]:

@@ -122,3 +122,17 @@ class Proposal:
     approved: bool | None
     decided_at: datetime | None
     decided_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened to a function and is looked at again later, with one sentence for people.
+
+    `facts` is JSON that only the module reads that wrote events of this `kind`.
+    """
+
+    function: FunctionRef
+    kind: str
+    at: datetime
+    sentence: str
+    facts: str = "{}"

@@ -9,7 +9,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, MappedAsDataclass, mapped_co
 
 from planner.base import utc
 
-SCHEMA = "0002"
+SCHEMA = "0003"
 """The newest revision in `migrations/versions`: what this code reads and writes."""
 VERSION_TABLE = "planner_schema"
 """Holds the revision of the database; a name of our own, since PostgreSQL databases are shared."""
@@ -191,3 +191,18 @@ class ProposalRow(Base):
     approved: Mapped[bool | None] = mapped_column(default=None)
     decided_at: Mapped[datetime | None] = mapped_column(default=None)
     decided_by: Mapped[str] = mapped_column(default="")
+
+
+class EventRow(Base):
+    """Something that happened to a function and is looked at again later; `facts` is JSON of the kind's own module."""
+
+    __tablename__ = "events"
+    __table_args__ = (Index(None, "function", "qualifier", "kind", "at"), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(primary_key=True, init=False)
+    function: Mapped[str]
+    qualifier: Mapped[str]
+    kind: Mapped[str]
+    at: Mapped[datetime]
+    sentence: Mapped[str]
+    facts: Mapped[str]

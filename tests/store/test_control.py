@@ -1,4 +1,4 @@
-"""Runs, leases, pauses and proposals, on SQLite and on a real PostgreSQL."""
+"""Runs, leases, pauses, proposals and events, on SQLite and on a real PostgreSQL."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from planner.base import FunctionRef
 from planner.errors import InputError
-from planner.store import Pause, Run, Store
+from planner.store import Event, Pause, Run, Store
 from tests.builders import FUNCTION, NOON, a_plan
 
 MINUTE = timedelta(minutes=1)
@@ -186,3 +186,26 @@ class TestProposals:
     def test_an_unknown_plan_is_named(self, store: Store) -> None:
         with pytest.raises(InputError, match="Plan 99 was not proposed"):
             store.control.decide(99, approved=True, who="ann", at=NOON)
+
+
+def an_event(at: int, *, kind: str = "rung", function: FunctionRef = FUNCTION) -> Event:
+    return Event(function=function, kind=kind, at=NOON + at * MINUTE, sentence=f"{kind} {at}", facts='{"n": 1}')
+
+
+class TestEvents:
+    def test_the_newest_of_a_kind_come_first(self, store: Store) -> None:
+        for event in (an_event(0), an_event(5), an_event(2, kind="start"), an_event(9, function=OTHER), an_event(3)):
+            store.control.note_event(event)
+
+        assert store.control.events(FUNCTION, "rung") == (an_event(5), an_event(3), an_event(0))
+        assert store.control.events(FUNCTION, "rung", since=NOON + 3 * MINUTE, limit=1) == (an_event(5),)
+        assert store.control.events(FUNCTION, "nothing") == ()
+
+    def test_old_ones_go_but_the_newest_of_each_kind(self, store: Store) -> None:
+        for event in (an_event(0), an_event(1), an_event(2, kind="start"), an_event(0, function=OTHER)):
+            store.control.note_event(event)
+
+        assert store.control.forget_events(FUNCTION, NOON + timedelta(days=1)) == 1
+        assert store.control.events(FUNCTION, "rung") == (an_event(1),)
+        assert store.control.events(FUNCTION, "start") == (an_event(2, kind="start"),)
+        assert store.control.events(OTHER, "rung") == (an_event(0, function=OTHER),)
