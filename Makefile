@@ -14,16 +14,17 @@ help: ## what can be made
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
-# Stamps make the set-up run once per lock file.
+# Stamps make the set-up run once per lock file. The locks are complete: with --no-deps pip resolves nothing, and a newer
+# release of a package that another one asks for by an extra is not looked at.
 $(VENV)/.planner: requirements.lock pyproject.toml | $(VENV)/bin/python
 	@echo "Installing the planner's pinned dependencies into $(VENV) ..."
-	$(PIP) install --quiet --require-hashes -r requirements.lock
+	$(PIP) install --quiet --require-hashes --no-deps -r requirements.lock
 	$(PIP) install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
 	@echo "Installing the pinned development dependencies into $(VENV) ..."
-	$(PIP) install --quiet --require-hashes -r requirements-dev.lock
+	$(PIP) install --quiet --require-hashes --no-deps -r requirements-dev.lock
 	$(PIP) install --quiet --no-deps --no-build-isolation -e .
 	@touch $@ $(VENV)/.planner
 
@@ -93,7 +94,7 @@ lock: ## compile the lock files anew (needs uv)
 $(AUDIT)/.done: requirements-audit.lock
 	@echo "Installing the pinned auditing tools into $(AUDIT) ..."
 	$(PYTHON) -m venv $(AUDIT)
-	$(AUDIT)/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes -r requirements-audit.lock
+	$(AUDIT)/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes --no-deps -r requirements-audit.lock
 	@touch $@
 
 audit: $(AUDIT)/.done ## ask OSV, an advisory service on the internet, about every pinned package

@@ -127,7 +127,7 @@ class TestDockerfile:
     def test_every_package_is_pinned_by_its_hash(self) -> None:
         pip = [text for name, text in instructions() if name == "RUN" and "pip install" in text]
         assert len(pip) == 2
-        assert "--require-hashes --only-binary :all: --no-binary alibabacloud-tea " in pip[0]
+        assert "--require-hashes --no-deps --only-binary :all: --no-binary alibabacloud-tea " in pip[0]
         assert "--no-deps --no-build-isolation" in pip[1]
 
     def test_the_lock_of_the_driver_is_that_of_the_development(self) -> None:
