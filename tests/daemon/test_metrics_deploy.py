@@ -1,7 +1,7 @@
 """What is shipped for Prometheus and Grafana: rules that fire when they should, a dashboard whose queries are some.
 
 The rules run in Prometheus' own test runner. The dashboard is seen by no Grafana: Prometheus' parser reads its queries,
-and its shape is held against a small schema of ours.
+and it is held against the types that Grafana publishes.
 """
 
 from __future__ import annotations
@@ -27,36 +27,11 @@ NAMES = {family.name for family in FAMILIES}
 METRIC = re.compile(r"\bplanner_[a-z_]+")
 MINUTES = 180
 WHOSE = 'function="asr",qualifier="LATEST"'
-GRID = {"type": "object", "required": ["x", "y", "w", "h"], "additionalProperties": {"type": "integer", "minimum": 0}}
-SCHEMA = {
-    "type": "object",
-    "required": ["uid", "title", "schemaVersion", "panels", "templating", "time", "refresh"],
-    "properties": {
-        "uid": {"type": "string", "maxLength": 40},
-        "schemaVersion": {"type": "integer", "minimum": 36},
-        "panels": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["id", "type", "title", "description", "gridPos", "fieldConfig", "options", "targets"],
-                "properties": {
-                    "type": {"enum": ["timeseries", "stat"]},
-                    "gridPos": GRID,
-                    "targets": {
-                        "type": "array",
-                        "minItems": 1,
-                        "items": {"type": "object", "required": ["datasource", "expr", "legendFormat", "refId"]},
-                    },
-                },
-            },
-        },
-        "templating": {
-            "type": "object",
-            "required": ["list"],
-            "properties": {"list": {"items": {"required": ["name", "type", "query"]}}},
-        },
-    },
-}
+PUBLISHED = json.loads(Path(__file__).with_name("grafana.schema.json").read_text(encoding="utf-8"))
+
+
+def valid(part: object, schema: dict[str, Any]) -> None:
+    jsonschema.Draft7Validator(schema).validate(part)
 
 
 def whole(value: str) -> str:
@@ -180,8 +155,19 @@ class TestTheDashboard:
     board = json.loads(BOARD.read_text(encoding="utf-8"))
     panels = board["panels"]
 
-    def test_it_has_the_shape_of_one(self) -> None:
-        jsonschema.validate(self.board, SCHEMA)
+    def test_it_is_what_grafana_publishes_a_dashboard_to_be(self) -> None:
+        valid(self.board, PUBLISHED["dashboard"])
+        for panel in self.panels:
+            valid(panel["options"], PUBLISHED[panel["type"]]["options"])
+            if panel["type"] == "timeseries":
+                valid(panel["fieldConfig"]["defaults"].get("custom", {}), PUBLISHED["timeseries"]["custom"])
+
+    @pytest.mark.parametrize(("key", "value"), [("schemaVersion", "39"), ("refersh", "1m"), ("panels", {})])
+    def test_what_is_no_dashboard_is_found_out(self, key: str, value: object) -> None:
+        with pytest.raises(jsonschema.ValidationError):
+            valid(self.board | {key: value}, PUBLISHED["dashboard"])
+
+    def test_every_panel_and_query_has_a_name_of_its_own(self) -> None:
         assert len({panel["id"] for panel in self.panels}) == len(self.panels)
         for panel in self.panels:
             assert len({target["refId"] for target in panel["targets"]}) == len(panel["targets"])
