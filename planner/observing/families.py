@@ -85,6 +85,12 @@ TARGET = Family(name="planner_target_instances", help="Function Compute's target
 CURRENT = Family(
     name="planner_current_instances", help="Provisioned instances that are there, as read last.", labels=WHOSE
 )
+CALLS = Family(
+    name="planner_fc_calls_total",
+    help="Calls of Function Compute since this daemon was started, by operation and by what came of them.",
+    labels=(*WHOSE, "operation", "outcome"),
+    kind=Kind.COUNTER,
+)
 DRIFTED = Family(
     name="planner_document_drifted",
     help="Whether Function Compute held another document than was applied last, as read last.",

@@ -8,14 +8,13 @@ from datetime import timedelta
 from importlib.metadata import version
 from threading import Lock
 
-from planner.base import FunctionRef
 from planner.clock import Clock
 from planner.cycle import World
 from planner.errors import PlannerError, StoreError
 from planner.observing import families as f
 from planner.observing.exposition import Page
 from planner.observing.measures import Measures
-from planner.observing.sightings import Noting, Sighting
+from planner.observing.sightings import Noting, Sightings
 
 SILENT = timedelta(seconds=60)
 """After so long without a beat the loop counts as stuck: a beat may wait 10 s for the database's lock, and more."""
@@ -32,7 +31,7 @@ class Observer:
         self._clock = clock
         self._started, self._began = clock.now(), clock.monotonic()
         self._beat: float | None = None
-        self._seen: dict[FunctionRef, Sighting] = {}
+        self._seen = Sightings()
         self.worlds = tuple(replace(world, fc=Noting(world.fc, clock, self._seen)) for world in worlds)
         self._measures = {world.function: Measures(world, self._started) for world in self.worlds}
         self._lock = Lock()
@@ -71,7 +70,7 @@ class Observer:
                 complete = False
                 if reachable:
                     try:
-                        self._measures[world.function].measure(page, self._seen.get(world.function), now)
+                        self._measures[world.function].measure(page, self._seen.live.get(world.function), now)
                         complete = True
                     except StoreError:
                         # Every further question would wait as long, and Prometheus with it.
@@ -80,6 +79,9 @@ class Observer:
                         complete = False
                 whose = {"function": world.function.name, "qualifier": world.function.qualifier}
                 page.add(f.COMPLETE, complete, whose)
+        for (function, operation, outcome), count in sorted(self._seen.calls.items(), key=str):
+            of = {"function": function.name, "qualifier": function.qualifier}
+            page.add(f.CALLS, count, of | {"operation": operation, "outcome": outcome})
         page.add(f.DATABASE, reachable, {})
         return page.text()
 

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from planner.base import MINUTE, FunctionRef
+from planner.emulator import Fault
 from planner.errors import HistoryError, StoreError
 from planner.fc.arrival import instances_in_effect
 from planner.lease import Leases
@@ -283,6 +284,18 @@ class TestTheDaemon:
         assert [seen("applies_total", outcome=kind) for kind in kinds] == [1, 0, 0, 0, 0, 0]
         assert seen("applies_total", TTS, outcome="applied") == 1
         assert [seen("applies_unfinished", each) for each in (ASR, TTS)].count(1) == 1
+
+    def test_calls_of_function_compute_are_counted_by_what_came_of_them(self, site: Site) -> None:
+        seen = watched(site, "mode: auto")
+        seen.beat()
+        first = seen("fc_calls_total", operation="GetProvisionConfig", outcome="ok")
+        assert first is not None
+        assert seen("fc_calls_total", operation="PutProvisionConfig", outcome="ok") == 1
+
+        site.emulator.faults.add(Fault(action="GetProvisionConfig", status=403, code="AccessDenied"))
+        seen.beat(MINUTE)
+        assert seen("fc_calls_total", operation="GetProvisionConfig", outcome="refused") == 1
+        assert seen("fc_calls_total", operation="GetProvisionConfig", outcome="ok") == first
 
     def test_without_its_records_it_still_says_that_it_lives(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
         seen = watched(site, "mode: auto", ASR, TTS)

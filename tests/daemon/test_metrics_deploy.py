@@ -59,6 +59,8 @@ CALM = [
     one("wanted_instances", whole("5")),
     *(one("applies_total", whole("4"), f',outcome="{each}"') for each in ("failed", "refused", "drifted")),
     one("applies_total", f"0+1x{MINUTES}", ',outcome="applied"'),
+    *(one("fc_calls_total", f"0+1x{MINUTES}", f',operation="{each}",outcome="ok"') for each in ("Get", "Put")),
+    one("fc_calls_total", f"0+1x90 90x{MINUTES - 90}", ',operation="Get",outcome="throttled"'),
     one("schedule_start_timestamp_seconds", f"0+60x{MINUTES}"),
     one("schedule_end_timestamp_seconds", f"86400+60x{MINUTES}"),
     one("proposal_expiry_timestamp_seconds", whole(f"{(MINUTES + 35) * 60}")),
@@ -83,6 +85,11 @@ TROUBLES: list[tuple[str, str, list[dict[str, str]]]] = [
     ("PlannerPushFailed", "one failed", [one("applies_total", "4x150 5x30", ',outcome="failed"')]),
     ("PlannerPushFailed", "one was refused", [one("applies_total", "4x150 5x30", ',outcome="refused"')]),
     ("PlannerPushFailed", "another writer", [one("applies_total", "4x150 5x30", ',outcome="drifted"')]),
+    (
+        "PlannerCallsFail",
+        "most are throttled",
+        [one("fc_calls_total", f"0+3x{MINUTES}", ',operation="Get",outcome="throttled"')],
+    ),
     (
         "PlannerScheduleEnds",
         "the schedule of four hours has no hour left",
