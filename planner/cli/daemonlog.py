@@ -6,10 +6,10 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from enum import StrEnum
 
 from planner.base import iso
+from planner.clock import Clock
 
 FIELDS = ("action", "function", "sentence", "plan")
 """What a record of the daemon carries beside its text."""
@@ -23,13 +23,21 @@ class LogForm(StrEnum):
 
 
 class _Lines(logging.Formatter):
-    def formatTime(self, record: logging.LogRecord, _format: str | None = None) -> str:  # noqa: N802  # of the base class
-        return _at(record)
+    def __init__(self, clock: Clock) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(message)s")
+        self._clock = clock
+
+    def formatTime(self, _record: logging.LogRecord, _format: str | None = None) -> str:  # noqa: N802  # of the base class
+        return iso(self._clock.now())
 
 
 class _Json(logging.Formatter):
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self._clock = clock
+
     def format(self, record: logging.LogRecord) -> str:
-        said = {"at": _at(record), "level": record.levelname.lower(), "message": record.getMessage()}
+        said = {"at": iso(self._clock.now()), "level": record.levelname.lower(), "message": record.getMessage()}
         said |= {name: value for name in FIELDS if (value := getattr(record, name, None)) is not None}
         if record.exc_info:
             said["traceback"] = self.formatException(record.exc_info)
@@ -37,10 +45,10 @@ class _Json(logging.Formatter):
 
 
 @contextmanager
-def logged(form: LogForm) -> Iterator[None]:
+def logged(form: LogForm, clock: Clock) -> Iterator[None]:
     """Let the lines of the daemon, and the errors of its timer, appear on stderr while the block runs."""
     handler = logging.StreamHandler()
-    handler.setFormatter(_Json() if form is LogForm.JSON else _Lines("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(_Json(clock) if form is LogForm.JSON else _Lines(clock))
     levels = {"planner.daemon": logging.INFO, "apscheduler": logging.ERROR}
     for name, level in levels.items():
         logging.getLogger(name).setLevel(level)
@@ -50,7 +58,3 @@ def logged(form: LogForm) -> Iterator[None]:
     finally:
         for name in levels:
             logging.getLogger(name).removeHandler(handler)
-
-
-def _at(record: logging.LogRecord) -> str:
-    return iso(datetime.fromtimestamp(record.created, UTC))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from planner.clock import SystemClock
+from planner.clock import Clock, SystemClock
 from planner.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
@@ -35,10 +35,11 @@ def read_config(file: Path) -> Config:
 
 @dataclass(frozen=True, kw_only=True)
 class Room:
-    """Adapters for one function of one configuration."""
+    """Adapters for one function of one configuration; `clock` is the only place where a command gets the time from."""
 
     config: Config
     settings: FunctionConfig
+    clock: Clock = field(default_factory=SystemClock)
 
     @classmethod
     def open(cls, config_file: Path, function: str | None) -> Room:
@@ -54,12 +55,7 @@ class Room:
 
     def of(self, function: FunctionRef) -> Room:
         """The room of another function of the configuration."""
-        return Room(config=self.config, settings=self.config.function(str(function)))
-
-    @cached_property
-    def clock(self) -> SystemClock:
-        """The machine's clock: the only place where a command gets the time from."""
-        return SystemClock()
+        return replace(self, settings=self.config.function(str(function)))
 
     @cached_property
     def store(self) -> Store:

@@ -6,6 +6,7 @@ import gc
 import secrets
 import signal
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -21,11 +22,12 @@ from planner.cli.observing import Listen, TokenFile, shown
 from planner.cli.options import CONFIG, ConfigFile
 from planner.cli.output import say
 from planner.cli.processes import still_runs, who
+from planner.cli.rehearsing import LiveThrough, Rehearsal, StandingClock, Step, rehearse
 from planner.cli.room import Room
 from planner.errors import ConfigError, InputError, PlannerError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
     from types import FrameType
 
@@ -63,39 +65,66 @@ def register(app: typer.Typer) -> None:
     app.command("reject")(reject)
 
 
-def run(
+def run(  # noqa: PLR0917  # typer makes each an option
     config: ConfigFile = CONFIG,
     once: Once = False,
     log: Log = LogForm.TEXT,
     listen: Listen = None,
     token_file: TokenFile = None,
+    live_through: LiveThrough = None,
+    step: Step = "1m",
 ) -> None:
     """Take care of every configured function until SIGTERM or SIGINT: verify, plan, and push what each may."""
-    from planner.cycle import DAEMON  # noqa: PLC0415  # `planner --help` stays fast
-    from planner.lease import Leases  # noqa: PLC0415  # as above
-    from planner.observing import Observer  # noqa: PLC0415  # as above
-    from planner.scheduler import Scheduler, run_until  # noqa: PLC0415  # as above
+    from planner.observing import Observer  # noqa: PLC0415  # `planner --help` stays fast
+    from planner.scheduler import Scheduler  # noqa: PLC0415  # as above
 
+    room, rehearsal = _room(config), Rehearsal.of(live_through, step)
+    if rehearsal is not None:
+        if once:
+            raise InputError("--once and --live-through exclude each other", remedy="Give one of them.")
+        room = replace(room, clock=StandingClock(room.config.fc))
+    # The command line looks for cyclic garbage rarely, since commands are short; this one is not.
+    gc.set_threshold(*USUALLY)
+    stop, leases = Event(), _leases(room, rehearsed=rehearsal is not None)
+    worlds = [_world(room.of(each.ref), room.store, leases, stop) for each in room.config.functions]
+    observer = Observer(worlds, clock=room.clock)
+    scheduler = Scheduler(observer.worlds, leases, clock=room.clock)
+    with logged(log, room.clock), _stopped_by_signals(stop), shown(observer, listen, token_file, once=once):
+        if once:
+            _once(scheduler, room.clock)
+            return
+        notify("READY=1")
+        _until(stop, scheduler, room.clock, rehearsal, partial(_beaten, observer))
+        notify("STOPPING=1")
+
+
+def _room(config: Path) -> Room:
     room = Room.open_any(config)
     if not room.connected:
         raise ConfigError(
             f"{room.config.path} names no Function Compute", remedy="Set fc.region or fc.endpoint; see docs/daemon.md."
         )
+    return room
+
+
+def _leases(room: Room, *, rehearsed: bool) -> Leases:
+    from planner.cycle import DAEMON  # noqa: PLC0415  # as above
+    from planner.lease import Leases, boot_seconds  # noqa: PLC0415  # as above
+
     # Two containers may have one host name and one process number.
-    stop, name = Event(), f"{DAEMON}{secrets.token_hex(3)} of {who()}"
-    # The command line looks for cyclic garbage rarely, since commands are short; this one is not.
-    gc.set_threshold(*USUALLY)
-    leases = Leases(room.store.control, name, clock=room.clock)
-    worlds = [_world(room.of(each.ref), room.store, leases, stop) for each in room.config.functions]
-    observer = Observer(worlds, clock=room.clock)
-    scheduler = Scheduler(observer.worlds, leases, clock=room.clock)
-    with logged(log), _stopped_by_signals(stop), shown(observer, listen, token_file, once=once):
-        if once:
-            _once(scheduler, room.clock)
-            return
-        notify("READY=1")
-        run_until(stop, scheduler, clock=room.clock, beaten=partial(_beaten, observer))
-        notify("STOPPING=1")
+    name = f"{DAEMON}{secrets.token_hex(3)} of {who()}"
+    return Leases(room.store.control, name, clock=room.clock, ticks=room.clock.monotonic if rehearsed else boot_seconds)
+
+
+def _until(
+    stop: Event, scheduler: Scheduler, clock: Clock, rehearsal: Rehearsal | None, beaten: Callable[[], None]
+) -> None:
+    from planner.scheduler import run_until  # noqa: PLC0415  # as above
+
+    if rehearsal is None:
+        run_until(stop, scheduler, clock=clock, beaten=beaten)
+    else:
+        rehearse(stop, scheduler, clock=clock, rehearsal=rehearsal, beaten=beaten)
 
 
 def _once(scheduler: Scheduler, clock: Clock) -> None:

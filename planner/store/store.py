@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Self, assert_never
 
 from sqlalchemy import ColumnElement, Select, and_, delete, select, true, update
@@ -25,6 +26,8 @@ from planner.store.tables import AdoptionRow, AttemptRow, Base, PlanRow
 from planner.store.upsert import insert_into
 
 LARGEST_ID = 2**31 - 1
+HELD_PLANS = 64
+"""Plans that stay read: the daemon looks at each function's newest and its applied one every minute."""
 IN_FORCE = (OutcomeKind.APPLIED.value, OutcomeKind.UNCHANGED.value)
 """After these FC held the document that the plan wanted."""
 
@@ -89,7 +92,7 @@ class Store:
             raise PlanFileError(
                 f"There is no plan {plan_id} in {self.location}.", remedy="`planner history` lists them."
             )
-        return plan_from_json(row.payload, source=f"plan {plan_id} in {self.location}")
+        return _read(row.payload, f"plan {plan_id} in {self.location}")
 
     def plans(self, function: FunctionRef | None, *, limit: int) -> tuple[StoredPlan, ...]:
         """The plans of one function or of all, newest first."""
@@ -203,6 +206,12 @@ class Store:
         """The latest point that is kept of any of these sources, of those that begin before `before`; None if none."""
         with self._database.reading() as session:
             return series.newest(session, function, sources, before)
+
+
+@lru_cache(maxsize=HELD_PLANS)
+def _read(payload: str, source: str) -> Plan:
+    # Known by its whole text, so that one that was tampered with is read, and refused.
+    return plan_from_json(payload, source=source)
 
 
 def _plan_id(session: Session, plan: Plan, *, who: str, at: datetime) -> int:
