@@ -21,11 +21,12 @@ from planner.due import Cadence, Job
 from planner.errors import PlannerError
 from planner.fc.port import FunctionCompute
 from planner.forecasters.keeping import NO_FITS, Fits
+from planner.freeze import frozen
 from planner.gate import Drift, GateRules, Ruling, Standing, Verdict, added_hours, rule
 from planner.outcome import OutcomeKind
 from planner.pipeline import Question, make_plan
 from planner.plan import Plan
-from planner.policies import gate_rules
+from planner.policies import freeze_windows, gate_rules
 from planner.provision import holds_ours
 from planner.status import StillRuns
 from planner.store import Point, Proposal, Run, Store
@@ -279,12 +280,14 @@ def _last_proposal(world: World) -> Proposal | None:
 def _standing(world: World, made: Plan, applied: Plan | None, now: datetime) -> Standing:
     last = world.store.last_applied(world.function)
     newest = made.evidence.history_end if made.evidence else made.created_at
+    settings = world.settings
     return Standing(
         now=now,
         applied=applied,
         pushed_at=last.began_at if last else None,
         held=_held(world, applied, now),
-        fresh=now - newest <= world.settings.daemon.fresh_within,
+        fresh=now - newest <= settings.daemon.fresh_within,
+        closing=frozen(freeze_windows(settings), now + settings.daemon.plan_every, settings.time_zone),
     )
 
 
@@ -294,6 +297,9 @@ def _held(world: World, applied: Plan | None, now: datetime) -> str:
         until = f" until {iso(pause.until)}" if pause.until else ""
         why = f": {pause.why}" if pause.why else ""
         return f"paused by {pause.who} since {iso(pause.since)}{until}{why}"
+    freeze = frozen(freeze_windows(world.settings), now, world.settings.time_zone)
+    if freeze is not None:
+        return freeze.sentence
     if applied is not None and not holds_ours(applied.wanted):
         return "released; the next plan that a person applies begins anew"
     return ""

@@ -14,6 +14,7 @@ from enum import StrEnum
 import numpy as np
 
 from planner.base import MINUTE, iso, minutes_between
+from planner.freeze import Freeze
 from planner.plan import Plan
 from planner.reading import Minutes, least_values
 
@@ -93,6 +94,8 @@ class Standing:
     pushed_at: datetime | None
     held: str
     fresh: bool
+    closing: Freeze | None = None
+    """The window without pushes that holds when the next plan is due."""
 
 
 def rule(plan: Plan, standing: Standing, rules: GateRules) -> Ruling:
@@ -133,7 +136,7 @@ class _Case:
     saved_hours: float
     rise: int
     ending: bool
-    """The schedule that runs has less than half of its horizon left."""
+    """The schedule that runs has less than half of its horizon left, or would end while nothing may be pushed."""
 
     @classmethod
     def of(cls, plan: Plan, standing: Standing, rules: GateRules) -> _Case:
@@ -147,7 +150,7 @@ class _Case:
             added_hours=_excess_hours(wanted, live),
             saved_hours=_excess_hours(live, wanted),
             rise=int(wanted.max(initial=0) - live.max(initial=0)),
-            ending=applied is None or _half_gone(applied, standing.now),
+            ending=applied is None or _half_gone(applied, standing.now) or _outlived(applied, standing.closing),
         )
 
     @property
@@ -157,8 +160,10 @@ class _Case:
             return f"{self.missing} more instances are needed within the hour"
         if self.standing.applied is None:
             return "no plan was applied yet"
-        if self.ending:
+        if _half_gone(self.standing.applied, self.standing.now):
             return "less than half of the schedule that runs is left"
+        if self.ending:
+            return "the schedule that runs would end in a freeze"
         return f"{self.saved_hours:.1f} instance-hours are saved, {self.added_hours:.1f} added"
 
     def hold(self, sentence: str) -> Ruling:
@@ -168,6 +173,10 @@ class _Case:
 def _half_gone(applied: Plan, now: datetime) -> bool:
     schedule = applied.schedule
     return schedule.end - now < (schedule.end - schedule.start) / 2
+
+
+def _outlived(applied: Plan, closing: Freeze | None) -> bool:
+    return closing is not None and (closing.until is None or closing.until > applied.schedule.end)
 
 
 def _unchanged(case: _Case) -> Iterator[Ruling]:

@@ -9,9 +9,10 @@ from planner.calendar.campaigns import Campaign, Dates, Ignored
 from planner.calendar.days import OwnDay
 from planner.calendar.decide import Calendar, Rules
 from planner.capacity import StepRules
-from planner.config import EntriesConfig, FunctionConfig
+from planner.config import EntriesConfig, FreezeConfig, FunctionConfig
 from planner.demand import Sizing
 from planner.forecast import ForecastSettings
+from planner.freeze import Dated, Weekly, Window
 from planner.gate import Drift, GateRules, Mode
 from planner.guard import NO_GUARD, Guard
 from planner.guardrails import CustomTracker, GuardPolicy
@@ -167,6 +168,20 @@ def gate_rules(settings: FunctionConfig) -> GateRules:
         max_daily_money=daemon.max_daily_money,
         auto_hours=daemon.auto_hours,
     )
+
+
+def freeze_windows(settings: FunctionConfig) -> tuple[Window, ...]:
+    """For the change windows."""
+
+    def when(said: FreezeConfig) -> Dated | Weekly:
+        if said.dated is not None:
+            start, end = said.dated
+            return Dated(start=start, end=end)
+        assert said.weekly is not None, "a window is dated or weekly"
+        days, opens, closes = said.weekly
+        return Weekly(weekdays=days, start=opens, end=closes)
+
+    return tuple(Window(when=when(said), why=said.why, only=said.only) for said in settings.daemon.freeze)
 
 
 def prices(settings: FunctionConfig) -> Prices:

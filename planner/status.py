@@ -7,9 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from planner.base import FunctionRef, iso
+from planner.config import FunctionConfig
 from planner.fc.compare import difference
+from planner.freeze import Freeze, frozen
 from planner.outcome import LONGEST_APPLY
 from planner.plan import Plan
+from planner.policies import freeze_windows
 from planner.provision import LiveDocument, holds_ours
 from planner.store import Attempt, Lease, Pause, Proposal, Run, Store
 
@@ -38,6 +41,7 @@ class Care:
 
     mode: str
     pause: Pause | None = None
+    freeze: Freeze | None = None
     proposal: Proposal | None = None
     lease: Lease | None = None
     runs: Mapping[str, Run] = field(default_factory=dict)
@@ -51,6 +55,8 @@ class Care:
             whose = "" if pause.function else "with every function, "
             why = f": {pause.why}" if pause.why else ""
             said.append(("paused", f"{whose}by {pause.who} since {iso(pause.since)}, {end}{why}"))
+        if self.freeze is not None:
+            said.append(("change window", f"{self.freeze.sentence}; nothing is pushed"))
         if (waiting := self.proposal) is not None:
             how = f"`planner approve {waiting.plan_id}` or `planner reject {waiting.plan_id}`"
             said.append(("proposed", f"plan {waiting.plan_id} until {iso(waiting.expires_at)}: {how}"))
@@ -75,6 +81,8 @@ class Care:
                 "who": pause.who,
                 "why": pause.why,
             },
+            "freeze": self.freeze
+            and {"until": iso(self.freeze.until) if self.freeze.until else None, "why": self.freeze.why},
             "proposal": waiting
             and {"plan": waiting.plan_id, "sentence": waiting.sentence, "expires_at": iso(waiting.expires_at)},
             "runs": {
@@ -226,9 +234,10 @@ class Status:
 
 
 def look(
-    store: Store, function: FunctionRef, live: LiveDocument | None, *, mode: str, now: datetime, still_runs: StillRuns
+    store: Store, settings: FunctionConfig, live: LiveDocument | None, *, now: datetime, still_runs: StillRuns
 ) -> Status:
     """Read the records of a function beside what FC holds; nothing is written."""
+    function = settings.ref
     applied = store.last_applied(function)
     return Status(
         function=function,
@@ -244,16 +253,17 @@ def look(
             )
             for attempt in store.unfinished(function)
         ),
-        care=_care(store, function, mode, now),
+        care=_care(store, settings, now),
     )
 
 
-def _care(store: Store, function: FunctionRef, mode: str, now: datetime) -> Care:
-    control = store.control
+def _care(store: Store, settings: FunctionConfig, now: datetime) -> Care:
+    control, function = store.control, settings.ref
     lease, last = control.lease(function), next(iter(control.proposals(function, limit=1)), None)
     return Care(
-        mode=mode,
+        mode=settings.daemon.mode,
         pause=control.paused(function, now=now),
+        freeze=frozen(freeze_windows(settings), now, settings.time_zone),
         proposal=last if last is not None and last.approved is None and now < last.expires_at else None,
         lease=lease if lease is not None and now < lease.expires_at else None,
         runs=control.last_runs(function),

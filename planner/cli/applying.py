@@ -17,6 +17,7 @@ from planner.errors import FCError, InputError, PlannerError, StalePlan
 from planner.outcome import LONGEST_WAIT, Arrival, OutcomeKind
 
 if TYPE_CHECKING:
+    from planner.freeze import Freeze
     from planner.outcome import Outcome
     from planner.plan import Plan
 
@@ -162,8 +163,12 @@ def _carry_out(room: Room, plan: Plan, *, yes: bool, force: bool, wait: int, jso
             f"{address or 'none'}; nothing was sent.",
             remedy="Plan again with this configuration, or apply with the one that the plan was made with.",
         )
+    if (freeze := _frozen(room)) is not None:
+        say(f"The daemon would push nothing now: {freeze.sentence}. You may, and it goes on record.")
     if not yes:
         _ask(plan)
+    if freeze is not None:
+        _note_override(room, plan, freeze)
     began = room.clock.now()
     try:
         outcome = _send(room, plan, force=force, wait=wait)
@@ -181,6 +186,23 @@ def _carry_out(room: Room, plan: Plan, *, yes: bool, force: bool, wait: int, jso
     if json:
         show_json(outcome.data)
     _conclude(outcome, quiet=json)
+
+
+def _frozen(room: Room) -> Freeze | None:
+    from planner.freeze import frozen  # noqa: PLC0415  # as above
+    from planner.policies import freeze_windows  # noqa: PLC0415  # as above
+
+    return frozen(freeze_windows(room.settings), room.clock.now(), room.settings.time_zone)
+
+
+def _note_override(room: Room, plan: Plan, freeze: Freeze) -> None:
+    """A person may change Function Compute when the daemon may not; that somebody did is on record."""
+    from planner.store import Event  # noqa: PLC0415  # as above
+
+    sentence = f"{who()} went on with plan {plan.digest[:12]} though {freeze.sentence}"
+    room.store.control.note_event(
+        Event(function=plan.function, kind="freeze_overridden", at=room.clock.now(), sentence=sentence)
+    )
 
 
 def _ask(plan: Plan) -> None:

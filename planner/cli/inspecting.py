@@ -31,8 +31,7 @@ def status(config: ConfigFile = CONFIG, function: FunctionName = None, json: AsJ
 
     room = Room.open(config, function)
     live = room.live() if room.connected else None
-    mode, now = room.settings.daemon.mode, room.clock.now()
-    found = look(room.on_record, room.settings.ref, live, mode=mode, now=now, still_runs=still_runs)
+    found = look(room.on_record, room.settings, live, now=room.clock.now(), still_runs=still_runs)
     if json:
         show_json(found.data)
         return
@@ -45,7 +44,7 @@ def status(config: ConfigFile = CONFIG, function: FunctionName = None, json: AsJ
 def history(
     config: ConfigFile = CONFIG, function: FunctionName = None, limit: Limit = 30, json: AsJson = False
 ) -> None:
-    """Show the audit, newest first: every plan and every outcome, with who, when, why and the digest."""
+    """Show the audit, newest first: plans and outcomes with who, when, why and the digest, and what else happened."""
     from rich.text import Text  # noqa: PLC0415  # as above
 
     room = Room.open(config, function)
@@ -54,7 +53,8 @@ def history(
         show_json(rows)
         return
     for row in rows:
-        why = Text(f"    {row['who']}, {str(row['digest'])[:12]}: {row['why']}", style="dim")
+        whose = "" if row["kind"] == "event" else f"{row['who']}, {str(row['digest'])[:12]}: "
+        why = Text(f"    {whose}{row['why']}", style="dim")
         # The whole reason is in --json and in plan.md; a list is for looking over.
         why.truncate(2 * out().width - 8, overflow="ellipsis")
         show(Text(f"{row['at']}  {_what(row)}", style="bold"), why)
@@ -62,8 +62,10 @@ def history(
 
 def _row(entry: AuditEntry) -> dict[str, object]:
     """One line of the audit for machines; `plan` is the plan's id."""
-    from planner.store import StoredPlan  # noqa: PLC0415  # as above
+    from planner.store import Event, StoredPlan  # noqa: PLC0415  # as above
 
+    if isinstance(entry, Event):
+        return {"at": iso(entry.at), "kind": "event", "event": entry.kind, "why": entry.sentence}
     common: dict[str, object] = {"who": entry.who, "digest": entry.digest}
     if isinstance(entry, StoredPlan):
         return common | {
@@ -90,6 +92,8 @@ def _row(entry: AuditEntry) -> dict[str, object]:
 def _what(row: dict[str, object]) -> str:
     if row["kind"] == "plan":
         return f"plan {row['plan']}{'' if row['safe'] else ', UNSAFE'}"
+    if row["kind"] == "event":
+        return str(row["event"]).replace("_", " ")
     outcome = row["outcome"]
     ended = outcome["kind"] if isinstance(outcome, dict) else "not ended"
     return f"apply of plan {row['plan']}{', FORCED' if row['forced'] else ''}: {ended}"

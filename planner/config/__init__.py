@@ -10,6 +10,7 @@ from planner.config.calendar_files import read_calendar
 from planner.config.daemon import DaemonConfig
 from planner.config.durations import format_duration, parse_duration
 from planner.config.example import example_text
+from planner.config.freeze import FreezeConfig
 from planner.config.load import Config, load_config
 from planner.config.models import DatabaseConfig, FcConfig, FunctionConfig
 from planner.config.schema import SCHEMA_FILE, schema, schema_text
@@ -37,6 +38,7 @@ __all__ = [
     "EntriesConfig",
     "FcConfig",
     "ForecastConfig",
+    "FreezeConfig",
     "FunctionConfig",
     "GuardrailsConfig",
     "HistoryConfig",

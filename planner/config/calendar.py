@@ -12,15 +12,16 @@ from planner.config.fields import Country, Day, Duration, between
 from planner.config.sections import Section
 from planner.config.words import show
 
-_MOMENT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2})?([+-][0-9]{2}:[0-9]{2}|Z)?)?$"
+MOMENT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2})?([+-][0-9]{2}:[0-9]{2}|Z)?)?$"
 SUFFIXES = (".yaml", ".yml", ".csv", ".ics")
 
 
-def _read_moment(value: object) -> date | datetime:
+def read_moment(value: object) -> date | datetime:
+    """A day, a wall-clock time or an instant; ValueError in words for people."""
     if isinstance(value, date):
         return value
     text = str(value)
-    if re.fullmatch(_MOMENT, text):
+    if re.fullmatch(MOMENT, text):
         try:
             return date.fromisoformat(text) if len(text) == 10 else datetime.fromisoformat(text)
         except ValueError:
@@ -34,9 +35,26 @@ def _check_file(file: str) -> str:
     return file
 
 
-Moment = Annotated[
-    date | datetime, PlainValidator(_read_moment), WithJsonSchema({"type": "string", "pattern": _MOMENT})
-]
+def beginning(moment: date | datetime) -> datetime:
+    """Where a span from it begins; naive: on the wall clock."""
+    return moment if isinstance(moment, datetime) else datetime.combine(moment, time())
+
+
+def ending(moment: date | datetime) -> datetime:
+    """Where a span up to it has ended: a day is included."""
+    return moment if isinstance(moment, datetime) else datetime.combine(moment + timedelta(days=1), time())
+
+
+def check_span(start: date | datetime, end: date | datetime, *, keys: str) -> None:
+    """ValueError where the two of these keys are no span."""
+    first, stop = beginning(start), ending(end)
+    if (first.tzinfo is None) != (stop.tzinfo is None):
+        raise ValueError(f"{keys} must both carry an offset, or neither")
+    if stop <= first:
+        raise ValueError(f"ends {show(str(end))}, which is not after {show(str(start))}; correct one")
+
+
+Moment = Annotated[date | datetime, PlainValidator(read_moment), WithJsonSchema({"type": "string", "pattern": MOMENT})]
 """A day, a wall-clock time of the function's zone, or an instant where it carries an offset."""
 Ramp = Annotated[Duration, AfterValidator(between("0s", "7d"))]
 CalendarFile = Annotated[str, AfterValidator(_check_file)]
@@ -51,21 +69,16 @@ class SpanConfig(Section):
     @property
     def first(self) -> datetime:
         """Where it begins; naive: on the wall clock."""
-        return self.start if isinstance(self.start, datetime) else datetime.combine(self.start, time())
+        return beginning(self.start)
 
     @property
     def stop(self) -> datetime:
         """Where it has ended; naive: on the wall clock."""
-        if isinstance(self.end, datetime):
-            return self.end
-        return datetime.combine(self.end + timedelta(days=1), time())
+        return ending(self.end)
 
     @model_validator(mode="after")
     def _ends_after_it_begins(self) -> Self:
-        if (self.first.tzinfo is None) != (self.stop.tzinfo is None):
-            raise ValueError("start and end must both carry an offset, or neither")
-        if self.stop <= self.first:
-            raise ValueError(f"ends {show(str(self.end))}, which is not after {show(str(self.start))}; correct one")
+        check_span(self.start, self.end, keys="start and end")
         return self
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from planner.config.fields import Duration, between
+from planner.config.freeze import FreezeConfig
 from planner.config.sections import Section
 from planner.provision import MAX_TARGET
 
@@ -51,6 +52,7 @@ class DaemonConfig(Section):
         Hours | None,
         Field(description="Mode propose: instance-hours that a plan may add without being asked; null: none"),
     ] = None
+    freeze: Annotated[tuple[FreezeConfig, ...], Field(description="Windows in which nothing is pushed")] = ()
     fresh_within: Annotated[
         Duration,
         AfterValidator(between("1m", "365d")),

@@ -10,6 +10,7 @@ from sqlalchemy.orm import contains_eager
 
 from planner.base import FunctionRef, iso
 from planner.errors import InputError
+from planner.store import convert
 from planner.store.engine import Database
 from planner.store.records import Event, Lease, Pause, Proposal, Run
 from planner.store.tables import AttemptRow, EventRow, LeaseRow, PauseRow, PlanRow, ProposalRow, RunRow
@@ -221,7 +222,7 @@ class Control:
             query = query.where(EventRow.at >= since)
         with self._database.reading() as session:
             rows = session.scalars(query.order_by(EventRow.at.desc(), EventRow.id.desc()).limit(limit))
-            return tuple(_event(row) for row in rows)
+            return tuple(map(convert.event, rows))
 
     def forget_events(self, function: FunctionRef, before: datetime) -> int:
         """Drop events of before; how many there were. The newest of each kind stays."""
@@ -237,16 +238,6 @@ class Control:
 
 def _mine(function: FunctionRef) -> ColumnElement[bool]:
     return and_(EventRow.function == function.name, EventRow.qualifier == function.qualifier)
-
-
-def _event(row: EventRow) -> Event:
-    return Event(
-        function=FunctionRef(name=row.function, qualifier=row.qualifier),
-        kind=row.kind,
-        at=row.at,
-        sentence=row.sentence,
-        facts=row.facts,
-    )
 
 
 def _waiting(plan_id: int) -> Select[ProposalRow]:

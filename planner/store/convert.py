@@ -8,11 +8,11 @@ from planner.base import FunctionRef
 from planner.outcome import Arrival, Outcome, OutcomeKind
 from planner.plan import Plan
 from planner.provision import config_from_wire
-from planner.store.records import Adoption, Attempt, StoredPlan
-from planner.store.tables import AdoptionRow, AttemptRow, PlanRow
+from planner.store.records import Adoption, Attempt, Event, StoredPlan
+from planner.store.tables import AdoptionRow, AttemptRow, EventRow, PlanRow
 
 
-def function_of(row: PlanRow | AdoptionRow) -> FunctionRef:
+def function_of(row: PlanRow | AdoptionRow | EventRow) -> FunctionRef:
     """The function that a row is about."""
     return FunctionRef(name=row.function, qualifier=row.qualifier)
 
@@ -43,6 +43,11 @@ def attempt(row: AttemptRow) -> Attempt:
         forced=row.forced,
         outcome=_outcome(row),
     )
+
+
+def event(row: EventRow) -> Event:
+    """Something that happened."""
+    return Event(function=function_of(row), kind=row.kind, at=row.at, sentence=row.sentence, facts=row.facts)
 
 
 def _outcome(row: AttemptRow) -> Outcome | None:

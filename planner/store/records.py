@@ -41,10 +41,6 @@ class Attempt:
     outcome: Outcome | None
 
 
-AuditEntry = StoredPlan | Attempt
-"""One line of the audit."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adoption:
     """What release restores: what FC held before the planner's first change, and the schedules taken out since.
@@ -136,3 +132,7 @@ class Event:
     at: datetime
     sentence: str
     facts: str = "{}"
+
+
+AuditEntry = StoredPlan | Attempt | Event
+"""One line of the audit."""

@@ -20,9 +20,9 @@ from planner.provision import ScheduledAction, canonical_json
 from planner.store import convert, series
 from planner.store.control import Control
 from planner.store.engine import Database, connect, stand_in
-from planner.store.records import Adoption, Attempt, AuditEntry, Point, StoredPlan
+from planner.store.records import Adoption, Attempt, AuditEntry, Event, Point, StoredPlan
 from planner.store.schema import ready
-from planner.store.tables import AdoptionRow, AttemptRow, Base, PlanRow
+from planner.store.tables import AdoptionRow, AttemptRow, Base, EventRow, PlanRow
 from planner.store.upsert import insert_into
 
 LARGEST_ID = 2**31 - 1
@@ -145,11 +145,12 @@ class Store:
         return next(iter(self.applied(function, limit=1)), None)
 
     def audit(self, function: FunctionRef | None, *, limit: int) -> tuple[AuditEntry, ...]:
-        """Every plan and every attempt, of one function or of all, newest first."""
+        """Every plan, every attempt and whatever else happened, of one function or of all, newest first."""
         with self._database.reading() as session:
+            events = session.scalars(_newest_events(function).limit(limit)).all()
             plans = session.scalars(_newest_plans(function).limit(limit)).all()
             attempts = _attempts(session, _newest_attempts(function).limit(limit))
-        entries: Sequence[AuditEntry] = [*attempts, *map(convert.stored_plan, plans)]
+        entries: Sequence[AuditEntry] = [*attempts, *map(convert.stored_plan, plans), *map(convert.event, events)]
         return tuple(sorted(entries, key=_recency, reverse=True)[:limit])
 
     def adopt(self, found: Adoption) -> Adoption:
@@ -250,6 +251,13 @@ def _newest_attempts(function: FunctionRef | None) -> Select[AttemptRow]:
     return joined.options(contains_eager(AttemptRow.plan).defer(PlanRow.payload))
 
 
+def _newest_events(function: FunctionRef | None) -> Select[EventRow]:
+    newest = select(EventRow).order_by(EventRow.at.desc(), EventRow.id.desc())
+    if function is None:
+        return newest
+    return newest.where(EventRow.function == function.name, EventRow.qualifier == function.qualifier)
+
+
 def _attempts(session: Session, query: Select[AttemptRow]) -> tuple[Attempt, ...]:
     return tuple(convert.attempt(row) for row in session.scalars(query))
 
@@ -258,12 +266,14 @@ def _adoption(function: FunctionRef) -> Select[AdoptionRow]:
     return select(AdoptionRow).where(AdoptionRow.function == function.name, AdoptionRow.qualifier == function.qualifier)
 
 
-def _recency(entry: AuditEntry) -> tuple[datetime, bool, int]:
-    # At one instant the plan was there before its attempt.
+def _recency(entry: AuditEntry) -> tuple[datetime, int, int]:
+    # At one instant the plan was there before its attempt, and what was noted of either after both.
     match entry:
         case StoredPlan():
-            return entry.recorded_at, False, entry.id
+            return entry.recorded_at, 0, entry.id
         case Attempt():
-            return entry.began_at, True, entry.id
+            return entry.began_at, 1, entry.id
+        case Event():
+            return entry.at, 2, 0
         case _:
             assert_never(entry)

@@ -96,6 +96,25 @@ class TestApply:
         assert planner("apply", "out/plan.json", "--yes").code == 0
         assert [row["kind"] for row in planner("history", "--json").json] == ["apply", "plan"]
 
+    def test_a_person_may_apply_in_a_freeze_and_it_is_recorded(
+        self, planner: Planner, found: Path, fc: Running
+    ) -> None:
+        frozen = "  daemon: {freeze: [{from: 2020-01-01, to: 2099-12-31, why: a sale}]}\n"
+        write_config(found, fc.endpoint, extra=frozen)
+        assert planner("plan").code == 0
+
+        ran = planner("apply", 1, "--yes")
+
+        assert (ran.code, puts(fc)) == (0, 1)
+        assert (
+            "The daemon would push nothing now: frozen until 2099-12-31T16:00:00Z: a sale. You may, and it" in ran.err
+        )
+        apply, override, plan = planner("history", "--json").json
+        assert (apply["kind"], override["event"], plan["kind"]) == ("apply", "freeze_overridden", "plan")
+        assert override["why"].endswith(" though frozen until 2099-12-31T16:00:00Z: a sale")
+        assert "freeze overridden" in planner("history").out
+        assert "change window  frozen until 2099-12-31T16:00:00Z: a sale; nothing is pushed" in planner("status").out
+
     def test_a_plan_names_its_function_where_several_are_planned(
         self, planner: Planner, found: Path, fc: Running
     ) -> None:

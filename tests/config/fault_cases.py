@@ -197,6 +197,26 @@ KEYS = {
         "calendar: {country: X1}",
         "calendar.country: 'X1' is not a country whose holidays are known; write a code of two capitals such as CN",
     ),
+    "a freeze of a time and a day": (
+        "daemon: {freeze: [{from: 18:00, to: 2026-11-11, why: x}]}",
+        "daemon.freeze[0]: from and to must both be times of day such as 18:00, or neither",
+    ),
+    "a freeze of dates on weekdays": (
+        "daemon: {freeze: [{days: [fri], from: 2026-11-10, to: 2026-11-11, why: x}]}",
+        "daemon.freeze[0]: has days and dates; write from and to as times of day such as 18:00, or remove days",
+    ),
+    "a freeze that ends before it begins": (
+        "daemon: {freeze: [{from: 2026-11-11, to: 2026-11-10T09:00, why: x}]}",
+        "daemon.freeze[0]: ends '2026-11-10 09:00:00', which is not after '2026-11-11'; correct one",
+    ),
+    "a freeze from no time": (
+        "daemon: {freeze: [{from: 25:00, to: 09:00, why: x}]}",
+        "daemon.freeze[0].from: '25:00' is no time; write 18:00, a day such as 2026-11-11, or 2026-11-10T20:00",
+    ),
+    "a freeze on no weekday": (
+        "daemon: {freeze: [{days: [funday], from: 18:00, to: 09:00, why: x}]}",
+        "daemon.freeze[0].days[0]: 'funday' is no weekday; write mon, tue, wed, thu, fri, sat or sun",
+    ),
     "a negative seed": ("forecast: {seed: -1}", "forecast.seed: -1 is out of range; write 0 to 4294967295"),
     "no days to compete on": (
         "forecast: {backtest_days: 0}",

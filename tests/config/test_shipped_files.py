@@ -54,7 +54,7 @@ def keys(node: Json, definitions: dict[str, Json]) -> Iterator[str]:
 
 def uncommented(text: str) -> str:
     """The example with its commented list items, and its commented section, in force."""
-    text = re.sub(r"\b(trackers|campaigns|ignore|days): \[\]", r"\1:", text)
+    text = re.sub(r"\b(trackers|campaigns|ignore|days|freeze): \[\]", r"\1:", text)
     text = text.replace("prometheus: null ", "prometheus: ")
     return text.replace("      # - ", "      - ").replace("      #   ", "        ")
 
@@ -107,7 +107,7 @@ def test_the_commented_lists_of_the_example_are_sound(tmp_path: Path) -> None:
     assert function.history.prometheus is not None
     assert [tracker.name for tracker in function.guardrails.trackers] == ["gpu-memory"]
     assert [campaign.name for campaign in function.calendar.campaigns] == ["singles day", "double twelve"]
-    assert [len(function.calendar.ignore), len(function.calendar.days)] == [1, 1]
+    assert [len(function.calendar.ignore), len(function.calendar.days), len(function.daemon.freeze)] == [1, 1, 3]
 
 
 def test_a_new_file_names_the_installed_schema() -> None:

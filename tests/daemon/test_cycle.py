@@ -93,6 +93,18 @@ def test_a_pause_holds_and_watches_on_and_afterwards_one_push_converges(site: Si
     assert site.puts() == 1
 
 
+def test_a_frozen_window_holds_and_its_end_lets_one_push_through(site: Site) -> None:
+    daemon, _ = site.daemon("mode: auto, freeze: [{from: 2026-11-24T09:00, to: 2026-11-24T10:00, why: a sale}]")
+    for _ in range(4):
+        site.beat(daemon)
+        assert site.said("plan").endswith("held: frozen until 2026-11-24T02:00:00Z: a sale")
+        site.pass_by(QUARTER)
+    assert (site.puts(), len(site.store.plans(ASR, limit=99))) == (0, 4)
+
+    site.beat(daemon)
+    assert site.puts() == 1
+
+
 @pytest.mark.parametrize("alive", [True, False], ids=["metric alive", "metric dead"])
 def test_a_dead_metric_never_lowers(site: Site, *, alive: bool) -> None:
     site.by_hand(30)

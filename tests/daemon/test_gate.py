@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from planner.freeze import Freeze
 from planner.gate import Drift, GateRules, Mode, Ruling, Standing, Verdict, rule
 from planner.plan import Plan
 from planner.provision import ProvisionConfig
@@ -84,6 +85,20 @@ def test_a_schedule_that_is_half_gone_is_renewed_though_nothing_differs() -> Non
     applied = a_plan(NOON - 13 * HOUR, schedule=a_schedule(*LONG, start=NOON - 13 * HOUR), wanted=a_config(*LONG))
     plan = fresh(*LONG, live=applied.wanted)
     assert rule(plan, standing(applied), RULES).sentence == "less than half of the schedule that runs is left"
+
+
+@pytest.mark.parametrize(
+    ("until", "verdict"),
+    [(23, Verdict.HOLD), (25, Verdict.PUSH), (None, Verdict.PUSH)],
+    ids=["within", "after", "no end"],
+)
+def test_a_schedule_that_would_end_in_a_freeze_is_renewed_before_it(until: int | None, verdict: Verdict) -> None:
+    closing = Freeze(why="a sale", until=None if until is None else NOON + until * HOUR)
+    applied = fresh(*LONG, live=ProvisionConfig(default_target=1))
+    ruling = rule(fresh(*LONG, live=applied.wanted), replace(standing(applied), closing=closing), RULES)
+    assert ruling.verdict is verdict
+    if verdict is Verdict.PUSH:
+        assert ruling.sentence == "the schedule that runs would end in a freeze"
 
 
 @pytest.mark.parametrize(("drift", "verdict"), [(Drift.LEAVE, Verdict.HOLD), (Drift.REVERT, Verdict.PUSH)])
