@@ -9,12 +9,10 @@ import numpy as np
 
 from planner.base import MINUTE
 from planner.billing import Prices, bill
-from planner.forecast import Forecast
 from planner.plan import Cost, Estimate
 from planner.provision import ProvisionConfig
 from planner.reading import Among, schedule_values
 from planner.replay import Floats, replay_document
-from planner.risk import expected_load
 
 PATHS = (0.1, 0.3, 0.5, 0.7, 0.9)
 """Equally likely paths of the load: every slot at this quantile of its mean, with arrivals drawn around it."""
@@ -38,10 +36,9 @@ class Scene:
 
 
 def estimate(
-    forecast: Forecast, *, wanted: ProvisionConfig, live: ProvisionConfig, static_instances: int, scene: Scene
+    load: Floats, *, wanted: ProvisionConfig, live: ProvisionConfig, static_instances: int, scene: Scene
 ) -> Estimate:
-    """Compare three documents on the forecast's load."""
-    load = expected_load(forecast, PATHS, start=scene.start, minutes=scene.minutes)
+    """Compare three documents on what may come, equally likely loads a minute: shape (loads, minutes of the scene)."""
     static = ProvisionConfig(
         default_target=static_instances,
         always_allocate_cpu=wanted.always_allocate_cpu,

@@ -10,9 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-import numpy as np
-import pandas as pd
-
 from planner.base import floor_minute, iso, utc
 from planner.calendar.acting import Acting
 from planner.calendar.campaigns import Dates
@@ -20,7 +17,7 @@ from planner.calendar.decide import decide
 from planner.capacity import CapacitySchedule, DayPattern, Need, StepRules, levels, schedule
 from planner.compiler import Wanted, compile_document, foreign_in_horizon, step_budget
 from planner.config import FunctionConfig
-from planner.cost import Scene, estimate
+from planner.cost import PATHS, estimate
 from planner.decision import Policies, cautious, choose_policies, guarded, weighed
 from planner.demand import Demand, Sizing
 from planner.diff import changes
@@ -28,24 +25,25 @@ from planner.errors import HistoryError
 from planner.evidence import collect_evidence, notes, reasons, waking
 from planner.forecast import Backtest, Champion, forecast
 from planner.forecasters.keeping import NO_FITS, Fits
-from planner.forecasters.slots import interval_peaks
 from planner.guard import GuardWindow
-from planner.history import History, Statistic
+from planner.history import History
+from planner.lately import observed_instances
 from planner.plan import Breach, Estimate, Plan
 from planner.policies import (
     allocation,
     calendar_of,
     forecast_settings,
     guard_policy,
-    prices,
     risk_rules,
     safety_rules,
+    scene_of,
     sizing_of,
     step_rules,
 )
 from planner.provision import MAX_TRACKERS, LiveDocument, ProvisionConfig, ScheduledAction
 from planner.reading import least_values
 from planner.recurring import WEEK, day_patterns
+from planner.risk import expected_load
 from planner.safety import SOON, Situation, breaches
 from planner.undo import steps_of
 
@@ -274,18 +272,13 @@ def _valid_until(settings: FunctionConfig, question: Question) -> datetime:
 
 def _estimate(settings: FunctionConfig, question: Question, champion: Champion, document: ProvisionConfig) -> Estimate:
     sizing = sizing_of(settings, question.instance_concurrency)
+    scene = scene_of(settings, question.now, question.end, question.instance_concurrency)
     return estimate(
-        champion.forecast,
+        expected_load(champion.forecast, PATHS, start=scene.start, minutes=scene.minutes),
         wanted=document,
         live=question.live.config,
-        static_instances=_observed(question.history, WEEK, sizing),
-        scene=Scene(
-            start=question.now,
-            end=question.end,
-            instance_concurrency=question.instance_concurrency,
-            start_up=settings.capacity.lead,
-            prices=prices(settings),
-        ),
+        static_instances=observed_instances(question.history, WEEK, sizing),
+        scene=scene,
     )
 
 
@@ -303,7 +296,7 @@ def _verdict(  # noqa: PLR0917  # what a verdict is about; each is a stage's res
         wanted=document,
         estimate=costs,
         running=_running(question),
-        observed=_observed(question.history, HOUR, sizing_of(settings, question.instance_concurrency)),
+        observed=observed_instances(question.history, HOUR, sizing_of(settings, question.instance_concurrency)),
         week_peak=costs.static_instances,
         history_end=question.history.end,
         foreign=() if question.adopt else foreign,
@@ -343,12 +336,3 @@ def _from(week: Demand, start: datetime) -> Need:
     """The instances from the slot that contains `start` on, each slot taken alone."""
     skip = int((start - week.start) // week.slot)
     return Need(start=week.start + skip * week.slot, slot=week.slot, instances=week.instances[skip:])
-
-
-def _observed(history: History, span: timedelta, sizing: Sizing) -> int:
-    """Instances that the highest peak of the last `span` of the history needed."""
-    recent = history.series.loc[pd.Timestamp(history.end - span) :].to_numpy(dtype=np.float64)
-    highest = np.nanmax(recent, initial=0.0, keepdims=True)
-    if history.statistic is Statistic.MEAN:
-        highest = interval_peaks(highest, history.step)
-    return int(sizing.instances(highest)[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from planner.billing import Prices
 from planner.calendar.campaigns import Campaign, Dates, Ignored
@@ -10,6 +11,7 @@ from planner.calendar.days import OwnDay
 from planner.calendar.decide import Calendar, Rules
 from planner.capacity import StepRules
 from planner.config import EntriesConfig, FreezeConfig, FunctionConfig
+from planner.cost import Scene
 from planner.demand import Sizing
 from planner.forecast import ForecastSettings
 from planner.freeze import Dated, Weekly, Window
@@ -182,6 +184,17 @@ def freeze_windows(settings: FunctionConfig) -> tuple[Window, ...]:
         return Weekly(weekdays=days, start=opens, end=closes)
 
     return tuple(Window(when=when(said), why=said.why, only=said.only) for said in settings.daemon.freeze)
+
+
+def scene_of(settings: FunctionConfig, start: datetime, end: datetime, instance_concurrency: int) -> Scene:
+    """For the comparison of documents."""
+    return Scene(
+        start=start,
+        end=end,
+        instance_concurrency=instance_concurrency,
+        start_up=settings.capacity.lead,
+        prices=prices(settings),
+    )
 
 
 def prices(settings: FunctionConfig) -> Prices:

@@ -17,12 +17,14 @@ from numpy.typing import NDArray
 from planner.base import MINUTE, FunctionRef, floor_minute, minutes_between, utc
 from planner.capacity import CapacitySchedule, Step, StepRules, cheapest_cuts
 from planner.compiler import Wanted, compile_document, foreign_in_horizon, step_budget
+from planner.cost import Scene, estimate
 from planner.diff import changes
 from planner.guard import GuardWindow
 from planner.guardrails import GuardPolicy
 from planner.plan import Plan
 from planner.provision import LiveDocument, ProvisionConfig
-from planner.reading import least_values
+from planner.reading import Minutes, least_values
+from planner.replay import Floats
 from planner.safety import SafetyRules, drop_breaches, foreign_breaches, limit_breaches, quota_breaches
 
 DAY = 24 * 60
@@ -40,11 +42,19 @@ class Present:
     endpoint: str = ""
 
 
-def rollback(earlier: Plan, present: Present, *, guards: GuardPolicy, safety: SafetyRules) -> Plan:
-    """The earlier plan's steps, dated anew from now on, its live guard and its recurring form."""
+def rollback(
+    earlier: Plan, present: Present, *, guards: GuardPolicy, safety: SafetyRules, floor: Minutes | None = None
+) -> Plan:
+    """The earlier plan's steps, dated anew from now on, its live guard and its recurring form.
+
+    `floor`: instances below which no minute of the coming day may be, shape (DAY,).
+    """
     now = floor_minute(utc(present.now))
     recurring = sum(len(pattern.steps) for pattern in earlier.patterns)
-    steps = _redated(earlier, now, max(step_budget(present.live.config, recurring), 1))
+    values = redated(earlier, now)
+    if floor is not None:
+        values = np.maximum(values, floor)
+    steps = _fewest(values, now, max(step_budget(present.live.config, recurring), 1))
     wanted = Wanted(
         schedule=steps,
         patterns=earlier.patterns,
@@ -141,17 +151,28 @@ def _handing_back(document: ProvisionConfig, present: Present, note: str) -> Pla
     )
 
 
-def _redated(earlier: Plan, now: datetime, max_steps: int) -> CapacitySchedule:
-    """A day from `now` with the plan's instances by local time of day; where it says nothing, its highest step.
+def redated(earlier: Plan, now: datetime) -> Minutes:
+    """The plan's instances in each minute of a day from `now`, by local time of day; shape (DAY,).
 
-    Where these are more than `max_steps`, the fewest instances on or above them.
+    Where it says nothing, its highest step.
     """
     schedule, zone = earlier.schedule, ZoneInfo(earlier.time_zone)
     values = schedule.per_minute()
     by_time = np.full(DAY, -1, dtype=np.int64)
     np.maximum.at(by_time, _minutes_of_day(schedule.start, len(values), zone), values)
     by_time[by_time < 0] = values.max()
-    wanted: NDArray[np.int64] = by_time[_minutes_of_day(now, DAY, zone)]
+    again: Minutes = by_time[_minutes_of_day(now, DAY, zone)]
+    return again
+
+
+def replayed(plan: Plan, load: Floats, *, static_instances: int, scene: Scene) -> Plan:
+    """The same plan with its estimate on `load`, offered concurrency a minute from its beginning; shape (1, DAY)."""
+    costs = estimate(load, wanted=plan.wanted, live=plan.live, static_instances=static_instances, scene=scene)
+    return replace(plan, estimate=costs)
+
+
+def _fewest(wanted: Minutes, now: datetime, max_steps: int) -> CapacitySchedule:
+    """A day of steps from `now`, `max_steps` at most: the fewest instances on or above those wanted a minute."""
     nothing = timedelta(0)
     cuts = cheapest_cuts(wanted, StepRules(lead=nothing, dwell=nothing, growth_per_minute=1, max_steps=max_steps))
     levels = np.maximum.reduceat(wanted, cuts)

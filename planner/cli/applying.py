@@ -13,6 +13,7 @@ from planner.cli.options import CONFIG, AsJson, ConfigFile, FunctionName, Yes
 from planner.cli.output import err, progress, say, show_json
 from planner.cli.processes import ended_like_ctrl_c, still_runs, who
 from planner.cli.room import Room
+from planner.cli.undoing import daemon_paused, rolled_back
 from planner.errors import FCError, InputError, PlannerError, StalePlan
 from planner.outcome import LONGEST_WAIT, Arrival, OutcomeKind
 
@@ -75,16 +76,12 @@ def rollback(  # noqa: PLR0917  # as above
     wait: Wait = FOLLOW,
     json: AsJson = False,
 ) -> None:
-    """Go back to an earlier plan, its steps dated anew; before the first plan there is `release`."""
-    from planner import undo  # noqa: PLC0415  # as above
-    from planner.policies import guard_policy, safety_rules  # noqa: PLC0415  # as above
-
+    """Go back to an earlier plan, its steps dated anew, and pause the daemon; before the first there is `release`."""
     room, earlier = _earlier(config, function, to)
     _prepare(room, yes=yes)
-    made = undo.rollback(
-        earlier, room.present(), guards=guard_policy(room.settings), safety=safety_rules(room.settings)
-    )
-    _carry_out(room, made, yes=yes, force=force, wait=wait, json=json)
+    made = rolled_back(room, earlier)
+    with daemon_paused(room, made):
+        _carry_out(room, made, yes=yes, force=force, wait=wait, json=json)
 
 
 def release(  # noqa: PLR0917  # as above

@@ -366,6 +366,60 @@ class TestRollback:
 
         assert _floor(fc) == first
 
+    def test_it_is_replayed_and_not_below_what_the_last_hour_needed(
+        self, planner: Planner, found: Path, fc: Running
+    ) -> None:
+        first, _ = _two_plans(planner, found)
+        (found / "history.csv").write_text(recent_history(hours=30, value=30.0), encoding="utf-8")
+
+        assert planner("rollback", "--yes").code == 0
+
+        with Store.open(f"sqlite:///{found / 'planner.db'}", migrate=False) as store:
+            (newest, *_) = store.plans(None, limit=1)
+            plan = store.plan(newest.id)
+        assert plan.schedule.per_minute()[0] > first
+        assert "no lower within the next hour than the " in " ".join(plan.notes)
+        assert plan.estimate is not None
+        assert 0 <= plan.estimate.wanted.cold_share < 1
+
+    def test_without_a_history_it_goes_back_all_the_same_and_says_so(
+        self, planner: Planner, found: Path, fc: Running
+    ) -> None:
+        first, _ = _two_plans(planner, found)
+        (found / "history.csv").unlink()
+
+        assert planner("rollback", "--yes").code == 0
+
+        assert _floor(fc) == first
+        with Store.open(f"sqlite:///{found / 'planner.db'}", migrate=False) as store:
+            plan = store.plan(store.plans(None, limit=1)[0].id)
+        assert plan.notes[0].startswith("not floored by the last hour's peak, which isn't known: ")
+
+    @pytest.mark.parametrize("mode", ["observe", "auto"])
+    def test_where_a_daemon_acts_it_is_paused(self, planner: Planner, found: Path, fc: Running, mode: str) -> None:
+        _two_plans(planner, found)
+        write_config(found, fc.endpoint, extra=f"  daemon: {{mode: {mode}}}\n")
+
+        ran = planner("rollback", "--yes")
+
+        assert ran.code == 0
+        paused = "`planner resume asr-gpu:LATEST` ends that" in ran.err
+        assert paused == (mode == "auto")
+        resumed = planner("resume", NAME)
+        assert resumed.code == (0 if mode == "auto" else 2)
+
+    def test_what_comes_to_nothing_pauses_nothing(self, planner: Planner, found: Path, fc: Running) -> None:
+        _two_plans(planner, found)
+        write_config(found, fc.endpoint, extra="  daemon: {mode: auto}\n")
+        planner("pause", NAME, "--for", "2h", "--why", "a sale")
+        fc.emulator.faults.add(Fault(action="PutProvisionConfig", status=403, code="AccessDenied"))
+
+        ran = planner("rollback", "--yes")
+
+        assert ran.code == 5
+        assert "ends that" not in ran.err
+        assert planner("status", "--json").json["daemon"]["pause"]["why"] == "a sale"
+
     def test_a_release_is_no_plan_to_go_back_to(self, planner: Planner, found: Path, fc: Running) -> None:
         planner("plan")
         planner("apply", 1, "--yes")
@@ -389,6 +443,7 @@ def _two_plans(planner: Planner, folder: Path) -> tuple[int, int]:
         made = planner("plan", "--json").json
         heights.append(max(step["instances"] for step in made["schedule"]["steps"]))
         assert planner("apply", number, "--yes").code == 0
+    (folder / "history.csv").write_text(recent_history(value=1.0), encoding="utf-8")
     return heights[0], heights[1]
 
 

@@ -84,7 +84,7 @@ def test_three_documents_are_compared_on_the_same_hours() -> None:
     nightly = ScheduledAction(name="planner-daily-0000", schedule_expression="cron(0 0 0 * * *)", target=2)
     morning = ScheduledAction(name="planner-daily-1200", schedule_expression="cron(0 0 12 * * *)", target=4)
     wanted = ProvisionConfig(default_target=1, scheduled_actions=(nightly, morning))
-    found = estimate(a_forecast(*[4.0] * 8), wanted=wanted, live=static(5), static_instances=6, scene=a_scene())
+    found = estimate(a_load(4.0), wanted=wanted, live=static(5), static_instances=6, scene=a_scene())
     hours = (found.wanted.instance_hours, found.live.instance_hours, found.static_peak.instance_hours)
     assert hours == (8.0, 10.0, 12.0)
     assert (found.currency, found.static_instances) == ("CNY", 6)
@@ -96,6 +96,6 @@ def test_the_price_under_the_maximum_is_never_below_that_under_the_last_trigger(
     up = ScheduledAction(name="a", schedule_expression="cron(0 0 8 * * *)", target=9)
     down = ScheduledAction(name="b", schedule_expression="cron(0 0 22 * * MON-FRI)", target=0)
     wanted = ProvisionConfig(scheduled_actions=(up, down))
-    found = estimate(a_forecast(*[1.0] * 8), wanted=wanted, live=wanted, static_instances=0, scene=a_scene())
+    found = estimate(a_load(1.0), wanted=wanted, live=wanted, static_instances=0, scene=a_scene())
     assert found.recurring_daily_hours_max == pytest.approx(9 * 24)
     assert found.recurring_daily_hours < found.recurring_daily_hours_max

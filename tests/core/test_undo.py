@@ -11,12 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planner.base import MINUTE
+from planner.billing import Prices
 from planner.capacity import DayPattern
+from planner.cost import Scene
 from planner.guardrails import GuardPolicy
+from planner.lately import hour_floor
 from planner.plan import Plan, Rule
 from planner.provision import LiveDocument, ProvisionConfig, ScheduledAction, holds_ours
 from planner.safety import SafetyRules
-from planner.undo import Present, release, release_to_zero, rollback, steps_of
+from planner.undo import Present, release, release_to_zero, replayed, rollback, steps_of
 from tests.builders import FUNCTION, NOON, a_config, a_plan, a_schedule, a_tracker, an_action
 from tests.documents.given import Case, cases, printed, schedules
 from tests.documents.moments import turning_points
@@ -37,6 +40,11 @@ def a_present(live: ProvisionConfig, *, now: datetime = NOON + DAY, target: int 
         valid_for=timedelta(minutes=15),
         live=LiveDocument(config=live, exists=True, target=target, current=target),
     )
+
+
+def a_scene(start: datetime, end: datetime) -> Scene:
+    prices = Prices(currency="CNY", unit=1.0, active=1.0, idle=1.0)
+    return Scene(start=start, end=end, instance_concurrency=1, start_up=MINUTE, prices=prices)
 
 
 def rolled_back(earlier: Plan, live: ProvisionConfig = a_config(1), **more: int) -> Plan:  # noqa: B008 - a value
@@ -75,6 +83,29 @@ def test_a_rollback_gives_at_every_time_of_day_at_least_what_the_earlier_plan_ga
     reader = Reader(config=plan.wanted, put_at=now)
     for at in turning_points(plan.wanted, now, now + DAY):
         assert reader.least(at) >= printed(plan.schedule, at)
+
+
+@given(schedule=schedules(NOON), minutes=st.integers(0, 2000), floor=st.integers(0, 40))
+@settings(max_examples=20)
+def test_a_rollback_is_nowhere_below_its_floor_and_nowhere_else_above_what_it_restores(
+    schedule: object, minutes: int, floor: int
+) -> None:
+    earlier = replace(a_plan(), patterns=DAILY, schedule=schedule)  # type: ignore[arg-type]
+    present = a_present(a_config(1), now=NOON + minutes * MINUTE)
+    plain = rollback(earlier, present, guards=GUARDS, safety=RULES).schedule.per_minute()
+    kept = rollback(earlier, present, guards=GUARDS, safety=RULES, floor=hour_floor(floor)).schedule.per_minute()
+    assert (kept == np.maximum(plain, hour_floor(floor))).all()
+
+
+def test_a_rollback_is_replayed_on_the_load_of_the_last_day() -> None:
+    """Worked: three instances against eight requests in flight, one an instance: five of eight are cold."""
+    earlier = replace(a_plan(), schedule=a_schedule(3))
+    plan = rolled_back(replace(earlier, evidence=None))
+    scene = a_scene(plan.schedule.start, plan.schedule.end)
+    made = replayed(plan, np.full((1, 1440), 8.0), static_instances=9, scene=scene)
+    assert made.estimate is not None
+    assert (made.estimate.wanted.cold_share, made.estimate.static_instances) == (0.625, 9)
+    assert made.estimate.wanted.instance_hours == 72.0
 
 
 def test_a_rollback_keeps_what_a_person_made_since() -> None:
