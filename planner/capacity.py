@@ -9,7 +9,7 @@ after asking ahead is cut into steps, again by dynamic programming, that nowhere
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
@@ -29,15 +29,19 @@ IMPOSSIBLE = 1e18
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepRules:
-    """Limits on the steps. `lead` spans from asking FC to the first warm request, FC's evaluation lag included."""
+    """Limits on the steps. `lead` spans from asking FC to the first warm request, FC's evaluation lag included.
+
+    `hold`: so long ahead nothing is lowered below what the same time before needed.
+    """
 
     lead: timedelta
     dwell: timedelta
     growth_per_minute: int
     max_steps: int
+    hold: timedelta = timedelta(0)
 
     def __post_init__(self) -> None:
-        if self.max_steps < 1 or self.growth_per_minute < 1 or self.lead < timedelta(0) or self.dwell < timedelta(0):
+        if self.max_steps < 1 or self.growth_per_minute < 1 or min(self.lead, self.dwell, self.hold) < timedelta(0):
             raise ValueError(f"impossible limits {self}")
 
 
@@ -109,6 +113,14 @@ def levels(demand: Demand, rules: StepRules) -> Need:
     """
     places = cheapest(demand.cold, demand.sizes, demand.price, _stairs(demand, rules), rules.max_steps)
     return Need(start=demand.start, slot=demand.slot, instances=demand.sizes[places])
+
+
+def kept_up(need: Need, observed: int, until: datetime) -> Need:
+    """The need with at least `observed` instances in the slots that begin before `until`."""
+    slots = max(-(-(until - need.start) // need.slot), 0)
+    instances = need.instances.copy()
+    np.maximum(instances[:slots], observed, out=instances[:slots])
+    return replace(need, instances=instances)
 
 
 def levels_for_each(demand: Demand, worths: Sequence[float], rules: StepRules) -> NDArray[np.int64]:

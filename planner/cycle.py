@@ -14,7 +14,7 @@ from typing import assert_never
 
 from planner import custody, watch
 from planner.apply import apply
-from planner.base import MINUTE, FunctionRef, iso
+from planner.base import MINUTE, FunctionRef, iso, minutes_between
 from planner.clock import Clock
 from planner.config import FunctionConfig
 from planner.due import Cadence, Job
@@ -22,12 +22,14 @@ from planner.errors import PlannerError
 from planner.fc.port import FunctionCompute
 from planner.forecasters.keeping import NO_FITS, Fits
 from planner.freeze import frozen
-from planner.gate import Drift, GateRules, Ruling, Standing, Verdict, added_hours, rule
+from planner.gate import Drift, GateRules, Ruling, Standing, Verdict, added_hours, most_at_once, rule
+from planner.ledger import promised_beside, promised_today
 from planner.outcome import OutcomeKind
 from planner.pipeline import Question, make_plan
 from planner.plan import Plan
-from planner.policies import freeze_windows, gate_rules
+from planner.policies import at_most, freeze_windows, gate_rules
 from planner.provision import holds_ours
+from planner.reading import Minutes
 from planner.status import StillRuns
 from planner.store import Point, Proposal, Run, Store
 
@@ -54,6 +56,7 @@ class World:
 
     `ask` gathers what a plan needs at an instant; its second argument lets the plan take out other people's scheduled
     actions. `recent` gives the stored points that begin between two instants, where the history is one that goes on.
+    `others` are the functions that have `shared_quota` instances together with this one; None: nobody counts.
     `collect` fetches new points and says so in a sentence; None: there is nothing to fetch.
     """
 
@@ -67,6 +70,8 @@ class World:
     recent: Callable[[datetime, datetime], Sequence[Point]] = lambda _start, _end: ()
     collect: Callable[[datetime], str] | None = None
     fits: Fits = NO_FITS
+    others: tuple[FunctionRef, ...] = ()
+    shared_quota: int | None = None
     stopping: Callable[[], bool] = lambda: False
 
     @property
@@ -193,10 +198,15 @@ def _plan(world: World, now: datetime) -> Finding:
     # To put the plan back includes taking out the scheduled actions that somebody else added since.
     reverts = applied is not None and Drift(world.settings.daemon.drift) is Drift.REVERT
     question = world.ask(now, reverts)
+    rules = _rules(world, now)
     made = make_plan(world.settings, question, world.leave, fits=world.fits)
+    most = most_at_once(made, rules)
+    if most is not None:
+        # A part of a rise at once, and the rest with the next plans, is better than none of it.
+        made = make_plan(at_most(world.settings, most), question, world.leave, fits=world.fits)
     world.leave()
     number = world.store.save_plan(made, who=world.who, at=world.clock.now())
-    ruling = rule(made, _standing(world, made, applied, now), _rules(world, now))
+    ruling = rule(made, _standing(world, made, applied, now), rules)
     finding = _decided(world, made, number, ruling, now)
     return replace(finding, sentence="; ".join((*closed, f"plan {number}: {finding.sentence}")), plan=number)
 
@@ -256,12 +266,12 @@ def _propose(world: World, number: int, ruling: Ruling, now: datetime) -> Findin
 
 def _rules(world: World, now: datetime) -> GateRules:
     """What the owner allows; an approval lets the next plan add what the approved one did, and a little more."""
-    rules = gate_rules(world.settings)
+    rules = replace(gate_rules(world.settings), shared_quota=world.shared_quota)
     approved = _approved(world, now)
     if approved is None:
         return rules
     allowed = MORE * added_hours(world.store.plan(approved.plan_id)) + rules.worth_hours
-    return replace(rules, auto_hours=max(allowed, rules.auto_hours or 0.0))
+    return replace(rules, auto_hours=max(allowed, rules.auto_hours or 0.0), auto_money=None)
 
 
 def _approved(world: World, now: datetime) -> Proposal | None:
@@ -288,7 +298,21 @@ def _standing(world: World, made: Plan, applied: Plan | None, now: datetime) -> 
         held=_held(world, applied, now),
         fresh=now - newest <= settings.daemon.fresh_within,
         closing=frozen(freeze_windows(settings), now + settings.daemon.plan_every, settings.time_zone),
+        spent_hours=_spent(world, now),
+        beside=None if world.shared_quota is None else _beside(world, made),
     )
+
+
+def _spent(world: World, now: datetime) -> float:
+    daemon = world.settings.daemon
+    if daemon.max_daily_hours is None and daemon.max_daily_money is None:
+        return 0.0
+    return promised_today(world.store, world.function, zone=world.settings.time_zone, now=now)
+
+
+def _beside(world: World, made: Plan) -> Minutes:
+    minutes = minutes_between(made.schedule.start, made.schedule.end)
+    return promised_beside(world.store, world.others, made.schedule.start, minutes)
 
 
 def _held(world: World, applied: Plan | None, now: datetime) -> str:

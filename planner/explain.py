@@ -42,6 +42,7 @@ class Kind(StrEnum):
     CHANGE = "price of a change"
     DWELL = "dwell"
     LIMIT = "step limit"
+    LATELY = "observed need"
     LEAD = "lead"
     GROWTH = "growth"
     STEPS = "steps"
@@ -90,14 +91,15 @@ class Course:
     """What each stage asks for in each minute of the plan, each on top of the one before it.
 
     `alone`: every slot for itself; `turned`: with the price of going up; `held`: with the dwell; `level`: within the
-    number of steps; `ahead`: with the lead; `asked`: with the limit of growth; `steps`: as the schedule says. Shape
-    (minutes,); `level`, `ahead` and `asked` reach a lead further.
+    number of steps; `met`: not below what was needed lately; `ahead`: with the lead; `asked`: with the limit of growth;
+    `steps`: as the schedule says. Shape (minutes,); `level`, `met`, `ahead` and `asked` reach a lead further.
     """
 
     alone: Ints
     turned: Ints
     held: Ints
     level: Ints
+    met: Ints
     ahead: Ints
     asked: Ints
     steps: Ints
@@ -130,14 +132,15 @@ def course(decision: Decision) -> Course:
     start, end, rules = decision.schedule.start, decision.schedule.end, decision.rules
     demand, minutes = decision.demand, minutes_between(start, end)
     free = replace(rules, dwell=timedelta(0), max_steps=UNLIMITED)
-    level = until_met(decision.levels, start, end, rules)
+    met = until_met(decision.needed, start, end, rules)
     return Course(
         alone=per_minute(Need(start=demand.start, slot=demand.slot, instances=demand.instances), start, minutes),
         turned=per_minute(levels(demand, free), start, minutes),
         held=per_minute(levels(demand, replace(rules, max_steps=UNLIMITED)), start, minutes),
-        level=level,
-        ahead=required(level, replace(rules, growth_per_minute=UNLIMITED)),
-        asked=required(level, rules),
+        level=until_met(decision.levels, start, end, rules),
+        met=met,
+        ahead=required(met, replace(rules, growth_per_minute=UNLIMITED)),
+        asked=required(met, rules),
         steps=decision.schedule.per_minute(),
     )
 
@@ -214,7 +217,12 @@ def _placed(decision: Decision, stages: Course, at: int) -> list[Line]:
             stages.level[at] - stages.held[at],
             f"the document has room for {rules.max_steps} steps, so the slot follows others",
         ),
-        (Kind.LEAD, stages.ahead[at] - stages.level[at], _lead(decision, stages, at)),
+        (
+            Kind.LATELY,
+            stages.met[at] - stages.level[at],
+            f"{stages.met[at]} were needed in the last {_span(rules.hold)}, and so soon no fewer are asked for",
+        ),
+        (Kind.LEAD, stages.ahead[at] - stages.met[at], _lead(decision, stages, at)),
         (Kind.GROWTH, stages.asked[at] - stages.ahead[at], _growth(decision, stages, at)),
         (
             Kind.STEPS,
@@ -266,7 +274,7 @@ def _arrivals(left: Floats, best: int, each: int, worth: float) -> str:
 
 def _lead(decision: Decision, stages: Course, at: int) -> str:
     wanted = int(stages.ahead[at])
-    when = at + int(np.argmax(stages.level[at:] >= wanted))
+    when = at + int(np.argmax(stages.met[at:] >= wanted))
     return f"{wanted} are needed from {_when(decision, when)}, and asked for {_span(decision.rules.lead)} ahead"
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from enum import StrEnum
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from planner.base import MINUTE, iso, minutes_between
+from planner.base import MINUTE, iso, minutes_between, utc
 from planner.freeze import Freeze
 from planner.plan import Plan
 from planner.reading import Minutes, least_values
@@ -73,12 +74,18 @@ class GateRules:
     """Instance-hours that a push must save within the horizon."""
     max_rise: int | None
     """Instances by which one push may raise the highest step of the horizon."""
+    max_drop: int | None
+    """Instances by which one push may lower it."""
     max_daily_hours: float | None
-    """Instance-hours of the coming day."""
+    """Instance-hours that may be promised for a local day, by however many pushes."""
     max_daily_money: float | None
     """The same in the currency of the price table."""
     auto_hours: float | None
     """In mode propose: a plan that adds no more instance-hours than this within the horizon is pushed unasked."""
+    auto_money: float | None
+    """The same in the currency of the price table; where both are given, both have to hold."""
+    shared_quota: int | None = None
+    """Instances that this function and the others beside it may have together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +103,10 @@ class Standing:
     fresh: bool
     closing: Freeze | None = None
     """The window without pushes that holds when the next plan is due."""
+    spent_hours: float = 0.0
+    """Instance-hours that were promised for the local day until `now`."""
+    beside: Minutes | None = None
+    """Instances that the other functions under the shared quota are promised in each minute of the plan."""
 
 
 def rule(plan: Plan, standing: Standing, rules: GateRules) -> Ruling:
@@ -110,6 +121,15 @@ def rule(plan: Plan, standing: Standing, rules: GateRules) -> Ruling:
 def added_hours(plan: Plan) -> float:
     """Instance-hours that the plan adds to the live document within its horizon, minute by minute."""
     return _excess_hours(*_per_minute(plan))
+
+
+def most_at_once(plan: Plan, rules: GateRules) -> int | None:
+    """Instances that one push may ask for at most, where the plan asks for more; None where it doesn't."""
+    if rules.max_rise is None:
+        return None
+    wanted, live = _per_minute(plan)
+    most = int(live.max(initial=0)) + rules.max_rise
+    return most if wanted.max(initial=0) > most else None
 
 
 def _per_minute(plan: Plan) -> tuple[Minutes, Minutes]:
@@ -130,6 +150,8 @@ class _Case:
     plan: Plan
     standing: Standing
     rules: GateRules
+    wanted: Minutes
+    live: Minutes
     missing: int
     """Most instances that the live document lacks within SOON."""
     added_hours: float
@@ -146,6 +168,8 @@ class _Case:
             plan=plan,
             standing=standing,
             rules=rules,
+            wanted=wanted,
+            live=live,
             missing=int(np.maximum(wanted - live, 0)[:SOON].max(initial=0)),
             added_hours=_excess_hours(wanted, live),
             saved_hours=_excess_hours(live, wanted),
@@ -213,17 +237,60 @@ def _blind(case: _Case) -> Iterator[Ruling]:
 
 
 def _too_much(case: _Case) -> Iterator[Ruling]:
-    rules, estimate = case.rules, case.plan.estimate
+    rules = case.rules
     if rules.max_rise is not None and case.rise > rules.max_rise:
         yield case.hold(f"the plan asks for {case.rise} instances more at once; {rules.max_rise} are allowed")
-    if estimate is None:
+    if rules.max_drop is not None and -case.rise > rules.max_drop:
+        yield case.hold(f"the plan takes {-case.rise} instances away at once; {rules.max_drop} are allowed")
+
+
+def _over_budget(case: _Case) -> Iterator[Ruling]:
+    """Of each local day what was promised until now and what the plan asks for.
+
+    A plan that asks for no more of a day than the live document does is not held for it.
+    """
+    rules, estimate = case.rules, case.plan.estimate
+    price = 0.0 if estimate is None else estimate.price_of_an_hour
+    spent = case.standing.spent_hours
+    for day, start, minutes in _local_days(case.plan):
+        documents = (case.plan.wanted, case.plan.live)
+        wanted, live = (float(least_values(each, start, minutes).sum()) / HOUR for each in documents)
+        hours, spent = spent + wanted, 0.0
+        if wanted <= live:
+            continue
+        if rules.max_daily_hours is not None and hours > rules.max_daily_hours:
+            yield case.hold(f"{day} would take {hours:.0f} instance-hours; {rules.max_daily_hours:g} are allowed")
+        if rules.max_daily_money is not None and hours * price > rules.max_daily_money:
+            currency = "" if estimate is None else estimate.currency
+            yield case.hold(f"{day} would cost {currency} {hours * price:.0f}; {rules.max_daily_money:g} are allowed")
+
+
+def _crowded(case: _Case) -> Iterator[Ruling]:
+    """Together with the other functions more than their quota, at a minute for which the plan adds something."""
+    quota, beside = case.rules.shared_quota, case.standing.beside
+    if quota is None or beside is None:
         return
-    share = timedelta(days=1) / (case.plan.schedule.end - case.plan.schedule.start)
-    hours, money = estimate.wanted.instance_hours * share, estimate.wanted.money * share
-    if rules.max_daily_hours is not None and hours > rules.max_daily_hours:
-        yield case.hold(f"the plan takes {hours:.0f} instance-hours a day; {rules.max_daily_hours:g} are allowed")
-    if rules.max_daily_money is not None and money > rules.max_daily_money:
-        yield case.hold(f"the plan costs {estimate.currency} {money:.0f} a day; {rules.max_daily_money:g} are allowed")
+    over = np.where(case.wanted > case.live, case.wanted + beside - quota, 0)
+    if over.max(initial=0) > 0:
+        at = int(over.argmax())
+        when = iso(case.plan.schedule.start + at * MINUTE)
+        others = f"beside {beside[at]} of other functions"
+        yield case.hold(f"at {when} the plan asks for {case.wanted[at]} instances {others}; the quota is {quota}")
+
+
+def _local_days(plan: Plan) -> Iterator[tuple[date, datetime, int]]:
+    """The local days that the plan touches, each with where it begins to count and for how many minutes.
+
+    The day of the plan's making counts to its end, as the documents' own fallback has it after the horizon; later days
+    as far as the horizon reaches: what is beyond it will be planned anew.
+    """
+    zone, start = ZoneInfo(plan.time_zone), plan.schedule.start
+    day, end = start.astimezone(zone).date(), start
+    while end < plan.schedule.end:
+        begin, midnight = end, utc(datetime.combine(day + timedelta(days=1), time(), zone))
+        end = midnight if begin == start else min(midnight, plan.schedule.end)
+        yield day, begin, minutes_between(begin, end)
+        day += timedelta(days=1)
 
 
 def _quiet(case: _Case) -> Iterator[Ruling]:
@@ -241,9 +308,21 @@ def _asked(case: _Case) -> Iterator[Ruling]:
     rules = case.rules
     if rules.mode is not Mode.PROPOSE:
         return
-    if rules.auto_hours is not None and case.added_hours <= rules.auto_hours:
+    if _small(case):
         return
     yield Ruling(verdict=Verdict.PROPOSE, sentence=f"waits for a person: {case.why}")
+
+
+def _small(case: _Case) -> bool:
+    """Whether the plan adds no more than the owner lets pass unasked: in hours, in money, or in both."""
+    rules, estimate = case.rules, case.plan.estimate
+    if rules.auto_hours is None and rules.auto_money is None:
+        return False
+    if rules.auto_hours is not None and case.added_hours > rules.auto_hours:
+        return False
+    if rules.auto_money is None:
+        return True
+    return estimate is not None and case.added_hours * estimate.price_of_an_hour <= rules.auto_money
 
 
 _JUDGES: tuple[Callable[[_Case], Iterator[Ruling]], ...] = (
@@ -253,6 +332,8 @@ _JUDGES: tuple[Callable[[_Case], Iterator[Ruling]], ...] = (
     _unsafe,
     _blind,
     _too_much,
+    _over_budget,
+    _crowded,
     _quiet,
     _observed,
     _asked,

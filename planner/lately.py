@@ -55,3 +55,11 @@ def observed_instances(history: History, span: timedelta, sizing: Sizing) -> int
     if history.statistic is Statistic.MEAN:
         highest = interval_peaks(highest, history.step)
     return int(sizing.instances(highest)[0])
+
+
+def busy_instances(history: History, now: datetime, span: timedelta, sizing: Sizing) -> int:
+    """Instances that the busiest interval of the last `span` kept busy; 0 where the history ends long before now."""
+    if not span or now - history.end > HOUR:
+        return 0
+    recent = history.series.loc[pd.Timestamp(history.end - max(span, history.step)) :].to_numpy(dtype=np.float64)
+    return int(sizing.instances(np.nanmax(recent, initial=0.0, keepdims=True))[0])

@@ -14,7 +14,7 @@ from planner.base import floor_minute, iso, utc
 from planner.calendar.acting import Acting
 from planner.calendar.campaigns import Dates
 from planner.calendar.decide import decide
-from planner.capacity import CapacitySchedule, DayPattern, Need, StepRules, levels, schedule
+from planner.capacity import CapacitySchedule, DayPattern, Need, StepRules, kept_up, levels, schedule
 from planner.compiler import Wanted, compile_document, foreign_in_horizon, step_budget
 from planner.config import FunctionConfig
 from planner.cost import PATHS, estimate
@@ -27,7 +27,7 @@ from planner.forecast import Backtest, Champion, forecast
 from planner.forecasters.keeping import NO_FITS, Fits
 from planner.guard import GuardWindow
 from planner.history import History
-from planner.lately import observed_instances
+from planner.lately import busy_instances, observed_instances
 from planner.plan import Breach, Estimate, Plan
 from planner.policies import (
     allocation,
@@ -89,7 +89,8 @@ class Question:
 class Decision:
     """What was decided, before it is put into FC's words.
 
-    `demand` is weighed and `levels` are found up to a lead after the horizon, under `rules`; `schedule` meets them.
+    `demand` is weighed and `levels` are found up to a lead after the horizon, under `rules`. `needed` are the levels,
+    for the next minutes not below what the last ones needed; `schedule` meets it.
     """
 
     acting: Acting
@@ -99,6 +100,7 @@ class Decision:
     rules: StepRules
     demand: Demand
     levels: Need
+    needed: Need
     guard: tuple[GuardWindow, ...]
     schedule: CapacitySchedule
     patterns: tuple[DayPattern, ...]
@@ -203,7 +205,9 @@ def arranged(  # noqa: PLR0917  # what steps follow from; each is a stage's resu
 ) -> Decision:
     """The decision that the policies make of the forecast."""
     demand = weighed(champion.forecast, policies, sizing).until(question.end + rules.lead)
-    needed = levels(demand, rules)
+    found = levels(demand, rules)
+    observed = busy_instances(question.history, question.now, rules.hold, sizing)
+    needed = kept_up(found, observed, question.now + rules.hold) if observed else found
     steps = schedule(needed, start=question.now, end=question.end, rules=rules)
     week = weighed(champion.forecast, cautious(policies, RECURRING_WORTH), sizing)
     return Decision(
@@ -213,7 +217,8 @@ def arranged(  # noqa: PLR0917  # what steps follow from; each is a stage's resu
         sizing=sizing,
         rules=rules,
         demand=demand,
-        levels=needed,
+        levels=found,
+        needed=needed,
         guard=guarded(
             champion.forecast,
             policies,

@@ -89,6 +89,11 @@ class Estimate:
     recurring_daily_hours_max: float
     """The same under the other reading, where the maximum among schedules wins."""
 
+    @property
+    def price_of_an_hour(self) -> float:
+        """What an instance-hour of the wanted document costs on average; 0 where it has none."""
+        return self.wanted.money / self.wanted.instance_hours if self.wanted.instance_hours > 0 else 0.0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Band:

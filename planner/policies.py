@@ -97,6 +97,7 @@ def step_rules(settings: FunctionConfig, max_steps: int) -> StepRules:
         dwell=settings.capacity.dwell,
         growth_per_minute=settings.capacity.growth_per_minute,
         max_steps=max(max_steps, 1),
+        hold=settings.capacity.hold,
     )
 
 
@@ -166,10 +167,19 @@ def gate_rules(settings: FunctionConfig) -> GateRules:
         min_interval=daemon.min_interval,
         worth_hours=daemon.worth_hours,
         max_rise=daemon.max_rise,
+        max_drop=daemon.max_drop,
         max_daily_hours=daemon.max_daily_hours,
         max_daily_money=daemon.max_daily_money,
         auto_hours=daemon.auto_hours,
+        auto_money=daemon.auto_money,
     )
+
+
+def at_most(settings: FunctionConfig, most: int) -> FunctionConfig:
+    """The same function with a lower ceiling, though not below its floor."""
+    capacity = settings.capacity
+    ceiling = max(min(capacity.max_instances, most), capacity.min_instances, 1)
+    return settings.model_copy(update={"capacity": capacity.model_copy(update={"max_instances": ceiling})})
 
 
 def freeze_windows(settings: FunctionConfig) -> tuple[Window, ...]:

@@ -227,6 +227,8 @@ def _world(room: Room, store: Store, leases: Leases, stop: Event) -> World:
         recent=recent,
         collect=fetch if settings.history.collected else None,
         fits=room.fits(None),
+        others=tuple(each.ref for each in room.config.functions if each.ref != settings.ref),
+        shared_quota=room.config.fc.quota,
         stopping=stop.is_set,
     )
 

@@ -42,15 +42,24 @@ class DaemonConfig(Section):
     ] = 1.0
     max_rise: Annotated[
         int | None,
-        Field(ge=1, le=MAX_TARGET, description="Instances by which a push may raise the peak; null: not checked"),
+        Field(ge=1, le=MAX_TARGET, description="Instances by which one push may raise the peak; null: not bounded"),
+    ] = None
+    max_drop: Annotated[
+        int | None,
+        Field(ge=1, le=MAX_TARGET, description="Instances by which one push may lower it; null: not checked"),
     ] = None
     max_daily_hours: Annotated[
-        Hours | None, Field(description="Instance-hours a day that a plan may take; null: not checked")
+        Hours | None,
+        Field(description="Instance-hours that may be promised for a day of time_zone; null: not checked"),
     ] = None
     max_daily_money: Annotated[Hours | None, Field(description="The same in price.currency; null: not checked")] = None
     auto_hours: Annotated[
         Hours | None,
         Field(description="Mode propose: instance-hours that a plan may add without being asked; null: none"),
+    ] = None
+    auto_money: Annotated[
+        Hours | None,
+        Field(description="The same in price.currency; where both are given, both have to hold"),
     ] = None
     freeze: Annotated[tuple[FreezeConfig, ...], Field(description="Windows in which nothing is pushed")] = ()
     fresh_within: Annotated[

@@ -40,6 +40,11 @@ class FcConfig(Section):
         Literal["https", "http"], Field(description="http is for an emulator on this machine", validate_default=True)
     ] = "https"
 
+    quota: Annotated[
+        int | None,
+        Field(ge=1, description="Instances that the functions of this file may have together; null: not checked"),
+    ] = None
+
     @field_validator("protocol")
     @classmethod
     def _plain_text_stays_here(cls, protocol: str, info: ValidationInfo) -> str:

@@ -179,6 +179,11 @@ class CapacityConfig(Section):
     dwell: Annotated[
         Duration, AfterValidator(between("0s", "1d")), Field(description="A step is kept at least this long")
     ] = timedelta(minutes=15)
+    hold: Annotated[
+        Duration,
+        AfterValidator(between("0s", "1h")),
+        Field(description="So long ahead nothing falls below what the busiest minute of the same time before needed"),
+    ] = timedelta(minutes=10)
     growth_per_minute: Annotated[
         int, Field(ge=1, le=MAX_TARGET, description="Instances that FC starts in a minute (300 in the large regions)")
     ] = 100

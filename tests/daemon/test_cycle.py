@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from planner.apply import apply
 from planner.base import MINUTE
 from planner.fc.arrival import instances_in_effect
+from planner.ledger import promised_today
 from planner.outcome import OutcomeKind
 from planner.pipeline import make_plan
 from planner.reading import least_values
@@ -125,6 +127,50 @@ def test_a_dead_metric_never_lowers(site: Site, *, alive: bool) -> None:
     if not alive:
         assert any("the newest metric is too old, and the plan would lower capacity" in each for each in said)
         assert site.fc.get_provision_config(ASR).target == 30
+
+
+def test_a_rise_beyond_what_one_push_may_add_comes_in_parts(site: Site) -> None:
+    daemon, _ = site.daemon("mode: auto, max_rise: 2, plan_every: 1h")
+    tops = [0]
+    for _ in range(8):
+        site.beat(daemon, HOUR)
+        live = site.fc.get_provision_config(ASR)
+        tops.append(int(least_values(live.config, site.clock.now(), 24 * 60).max()))
+
+    rises = [after - before for before, after in pairwise(tops)]
+    assert tops[-1] > 4, "the plan wants more than two parts"
+    assert rises[:2] == [2, 2]
+    assert max(rises) == 2
+
+
+def test_no_number_of_pushes_passes_the_budget_of_a_local_day(site: Site) -> None:
+    """Each plan asks for more, as by surprises; a daemon that counts only the plan at hand would push them all."""
+    daemon, (world,) = site.daemon("mode: auto, plan_every: 1h, max_daily_hours: 225, horizon: 6h")
+    said = []
+    for hour in range(14):
+        more = world.settings.capacity.model_copy(update={"min_instances": 4 + hour})
+        daemon._cares[0].world = replace(world, settings=world.settings.model_copy(update={"capacity": more}))
+        site.beat(daemon, HOUR if hour else timedelta(0))
+        said.append(site.said("plan"))
+
+    spent = promised_today(site.store, ASR, zone="Asia/Shanghai", now=START.replace(hour=16) - MINUTE)
+    assert site.puts() > 1
+    assert 200 < spent <= 225
+    assert any("held: 2026-11-24 would take 2" in each and each.endswith("; 225 are allowed") for each in said), said
+
+
+def test_functions_share_a_quota(site: Site) -> None:
+    daemon, worlds = site.daemon("mode: auto, plan_every: 1h", ASR, TTS, workers=1)
+    for care, world, other in zip(daemon._cares, worlds, (TTS, ASR), strict=True):
+        care.world = replace(world, others=(other,), shared_quota=40)
+    site.beat(daemon)
+    site.beat(daemon, MINUTE)
+
+    # Both need more than half of it, so that whoever comes second waits.
+    first, second = sorted((site.said("plan", ASR), site.said("plan", TTS)), key=lambda each: "held: " in each)
+    assert site.puts() == 1
+    assert "applied: " in first
+    assert "of other functions; the quota is 40" in second
 
 
 class TestProposals:

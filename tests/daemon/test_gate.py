@@ -3,12 +3,13 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planner.freeze import Freeze
-from planner.gate import Drift, GateRules, Mode, Ruling, Standing, Verdict, rule
+from planner.gate import Drift, GateRules, Mode, Ruling, Standing, Verdict, most_at_once, rule
 from planner.plan import Plan
 from planner.provision import ProvisionConfig
 from tests.builders import NOON, a_breach, a_config, a_cost, a_plan, a_schedule, an_estimate
@@ -20,9 +21,11 @@ RULES = GateRules(
     min_interval=timedelta(minutes=30),
     worth_hours=1.0,
     max_rise=None,
+    max_drop=None,
     max_daily_hours=None,
     max_daily_money=None,
     auto_hours=None,
+    auto_money=None,
 )
 LONG = (4,) * 24
 
@@ -143,18 +146,102 @@ def test_the_largest_rise_of_a_push_is_the_owners() -> None:
     assert judged(9, *LONG[1:], rules=replace(RULES, max_rise=5)).verdict is Verdict.PUSH
 
 
+def test_the_largest_drop_of_a_push_is_the_owners() -> None:
+    lower = (2,) * 24
+    ruling = judged(*lower, rules=replace(RULES, max_drop=1))
+    assert ruling.sentence == "the plan takes 2 instances away at once; 1 are allowed"
+    assert judged(*lower, rules=replace(RULES, max_drop=2)).verdict is Verdict.PUSH
+
+
+def test_what_one_push_may_add_is_counted_from_the_highest_step_that_is_live() -> None:
+    plan = fresh(9, *LONG[1:], live=a_config(*LONG, default=4))
+    rises = {rise: most_at_once(plan, replace(RULES, max_rise=rise)) for rise in (None, 4, 5)}
+    assert rises == {None: None, 4: 8, 5: None}
+
+
+def of_noon(hours: int, *, live: int, rules: GateRules, spent: float) -> Ruling:
+    """A plan of 4 instances from NOON, where so many are live, for so many hours; NOON is 12:00 in its zone."""
+    wanted, before = a_config(*(4,) * hours), a_config(*(live,) * hours, default=live)
+    plan = a_plan(live=before, wanted=wanted, schedule=a_schedule(*(4,) * hours))
+    plan = replace(plan, time_zone="UTC", estimate=replace(an_estimate(), wanted=a_cost(11.0)))
+    return rule(plan, replace(standing(None), spent_hours=spent), rules)
+
+
+@pytest.mark.parametrize(
+    ("hours", "spent", "live", "verdict"),
+    [
+        (12, 40.0, 1, Verdict.PUSH),
+        (12, 42.0, 1, Verdict.PUSH),
+        (12, 43.0, 1, Verdict.HOLD),
+        (24, 42.0, 1, Verdict.PUSH),
+        (36, 0.0, 1, Verdict.HOLD),
+        (12, 90.0, 4, Verdict.PUSH),
+        (12, 90.0, 6, Verdict.PUSH),
+    ],
+    ids=[
+        "within",
+        "exactly",
+        "what was promised before counts",
+        "the next day has a budget of its own",
+        "a whole next day is too much",
+        "a plan that adds nothing is never held",
+        "nor one that saves",
+    ],
+)
+def test_a_local_day_is_never_promised_more_than_its_budget(
+    hours: int, spent: float, live: int, verdict: Verdict
+) -> None:
+    """12 hours of 4 instances are 48 instance-hours."""
+    rules = replace(RULES, max_daily_hours=90.0 if hours < 36 else 95.0)
+    assert of_noon(hours, live=live, rules=rules, spent=spent).verdict is verdict
+
+
 @pytest.mark.parametrize(
     ("rules", "sentence"),
     [
-        (replace(RULES, max_daily_hours=87.0), "the plan takes 88 instance-hours a day; 87 are allowed"),
-        (replace(RULES, max_daily_money=1600.0), "the plan costs CNY 1619 a day; 1600 are allowed"),
+        (replace(RULES, max_daily_hours=87.0), "2026-11-23 would take 88 instance-hours; 87 are allowed"),
+        (replace(RULES, max_daily_money=1600.0), "2026-11-23 would cost CNY 1619; 1600 are allowed"),
     ],
     ids=["hours", "money"],
 )
-def test_a_days_budget_is_kept(rules: GateRules, sentence: str) -> None:
-    """The three hours of the plan take 11 instance-hours, so a day of them takes 88."""
-    plan = replace(a_plan(), estimate=replace(an_estimate(), wanted=a_cost(11.0)))
-    assert rule(plan, standing(None), rules).sentence == sentence
+def test_the_sentence_names_the_day_and_the_budget(rules: GateRules, sentence: str) -> None:
+    assert of_noon(12, live=1, rules=rules, spent=40.0).sentence == sentence
+
+
+@pytest.mark.parametrize(
+    ("beside", "live", "verdict"), [(11, 1, Verdict.PUSH), (12, 1, Verdict.HOLD), (12, 4, Verdict.PUSH)]
+)
+def test_functions_under_one_quota_are_counted_together_where_a_plan_adds(
+    beside: int, live: int, verdict: Verdict
+) -> None:
+    plan = a_plan(live=a_config(*(live,) * 4), wanted=a_config(4, 4, 4, 4, default=4), schedule=a_schedule(4, 4, 4, 4))
+    known = replace(standing(None), beside=np.full(240, beside))
+    ruling = rule(plan, known, replace(RULES, shared_quota=15))
+    assert ruling.verdict is verdict
+    if verdict is Verdict.HOLD:
+        asked = "the plan asks for 4 instances beside 12 of other functions; the quota is 15"
+        assert ruling.sentence == f"at 2026-11-23T12:00:00Z {asked}"
+
+
+@pytest.mark.parametrize(
+    ("hours", "money", "verdict"),
+    [
+        (5.0, None, Verdict.PUSH),
+        (None, 92.5, Verdict.PUSH),
+        (None, 91.0, Verdict.PROPOSE),
+        (5.0, 92.5, Verdict.PUSH),
+        (5.0, 91.0, Verdict.PROPOSE),
+        (4.0, 92.5, Verdict.PROPOSE),
+    ],
+)
+def test_what_is_small_in_hours_and_in_money_is_pushed_unasked(
+    hours: float | None, money: float | None, verdict: Verdict
+) -> None:
+    """Five instances for an hour are added; an hour of one costs CNY 18.4."""
+    asks = replace(RULES, mode=Mode.PROPOSE, auto_hours=hours, auto_money=money)
+    live = a_config(*LONG, default=4)
+    plan = replace(fresh(9, *LONG[1:], live=live), estimate=replace(an_estimate(), wanted=a_cost(11.0)))
+    assert rule(plan, standing(None), asks).verdict is verdict
 
 
 def test_a_proposal_waits_for_a_person_unless_it_is_small() -> None:
