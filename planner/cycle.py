@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from planner import custody, watch
+from planner import choices, custody, watch
 from planner.apply import apply
 from planner.base import MINUTE, FunctionRef, iso, minutes_between
 from planner.clock import Clock
@@ -25,7 +25,7 @@ from planner.freeze import frozen
 from planner.gate import Drift, GateRules, Ruling, Standing, Verdict, added_hours, most_at_once, rule
 from planner.ledger import promised_beside, promised_today
 from planner.outcome import OutcomeKind
-from planner.pipeline import Question, make_plan
+from planner.pipeline import Question, make_plan, reasoned
 from planner.plan import Plan
 from planner.policies import at_most, freeze_windows, gate_rules
 from planner.provision import holds_ours
@@ -197,14 +197,19 @@ def _plan(world: World, now: datetime) -> Finding:
     applied = _applied(world)
     # To put the plan back includes taking out the scheduled actions that somebody else added since.
     reverts = applied is not None and Drift(world.settings.daemon.drift) is Drift.REVERT
-    question = world.ask(now, reverts)
+    kept = choices.newest(world.store, world.function, now)
+    question = replace(world.ask(now, reverts), chosen=kept)
     rules = _rules(world, now)
-    made = make_plan(world.settings, question, world.leave, fits=world.fits)
+    done = reasoned(world.settings, question, world.leave, fits=world.fits)
+    made, chosen = done.plan, done.decision.chosen
     most = most_at_once(made, rules)
     if most is not None:
         # A part of a rise at once, and the rest with the next plans, is better than none of it.
-        made = make_plan(at_most(world.settings, most), question, world.leave, fits=world.fits)
+        capped = at_most(world.settings, most)
+        made = make_plan(capped, replace(question, chosen=chosen), world.leave, fits=world.fits)
     world.leave()
+    if chosen is not kept:
+        choices.keep(world.store, world.function, chosen)
     number = world.store.save_plan(made, who=world.who, at=world.clock.now())
     ruling = rule(made, _standing(world, made, applied, now), rules)
     finding = _decided(world, made, number, ruling, now)

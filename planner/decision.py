@@ -10,7 +10,7 @@ import numpy as np
 from planner.base import MINUTE, minutes_between
 from planner.capacity import CapacitySchedule, by_minute
 from planner.demand import Demand, Sizing, demand
-from planner.forecast import Champion, Forecast
+from planner.forecast import Backtest, Champion, Elected, Forecast
 from planner.guard import GuardWindow, windows
 from planner.history import History
 from planner.risk import Choice, RiskRules, choose
@@ -36,14 +36,44 @@ class Policies:
         return (self.near_end - forecast.start) // forecast.slot
 
 
-def choose_policies(history: History, champion: Champion, rules: RiskRules) -> Policies:
-    """Choose both on the champion's past days."""
-    start = champion.forecast.start
-    day = choose(history, champion.backtests, champion.forecast, rules, prior="day")
-    if not champion.hourly:
-        return Policies(hour=day, day=day, near_end=start)
-    hour = choose(history, champion.hourly, champion.forecast, rules, prior="hour")
-    return Policies(hour=hour, day=day, near_end=_whole_hour(start + HOUR + HOUR / 2))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """What plans follow until it is chosen anew: the forecaster and both policies.
+
+    `at`: when it was chosen. `under`: a digest of the settings that it was chosen under. `hour` None: no past day could
+    be forecast anew each hour. `settled`: of so many past days that the next hours know no better.
+    """
+
+    at: datetime
+    under: str
+    elected: Elected
+    day: Choice
+    hour: Choice | None
+    settled: bool
+
+    def policies(self, start: datetime) -> Policies:
+        """For a forecast from `start` on; without one for the hour that of the day serves from there."""
+        if self.hour is None:
+            return Policies(hour=self.day, day=self.day, near_end=start)
+        return Policies(hour=self.hour, day=self.day, near_end=_whole_hour(start + HOUR + HOUR / 2))
+
+
+def choose_policies(
+    history: History, champion: Champion, rules: RiskRules, *, at: datetime, under: str, enough: int
+) -> Chosen:
+    """Choose both on the champion's past days, of which `enough` settle it."""
+
+    def chosen(past: tuple[Backtest, ...], prior: str) -> Choice:
+        return choose(history, past, champion.forecast, rules, prior=prior)
+
+    return Chosen(
+        at=at,
+        under=under,
+        elected=champion.elected,
+        day=chosen(champion.backtests, "day"),
+        hour=chosen(champion.hourly, "hour") if champion.hourly else None,
+        settled=len(champion.backtests) >= enough,
+    )
 
 
 def weighed(forecast: Forecast, policies: Policies, sizing: Sizing) -> Demand:

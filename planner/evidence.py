@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from math import isnan
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ import pandas as pd
 from planner.capacity import CapacitySchedule
 from planner.compiler import END, STEP
 from planner.decision import Policies
-from planner.forecast import Champion, Forecast
+from planner.forecast import Champion, Forecast, Score
 from planner.guard import GuardWindow
 from planner.guardrails import FALLBACK, GUARD, HOLD, OWN
 from planner.history import History
@@ -28,13 +29,13 @@ def collect_evidence(
     champion: Champion,
     policies: Policies,
     *,
+    chosen_at: datetime,
     guard: tuple[GuardWindow, ...],
     end: datetime,
     instance_concurrency: int,
     lead: timedelta,
 ) -> Evidence:
     """Everything behind the decision, thinned to what a person looks at."""
-    ranked = sorted(champion.scores, key=lambda score: (bool(score.excuse), score.wql, score.forecaster))
     return Evidence(
         history_source=history.source,
         history_digest=history.digest,
@@ -43,8 +44,9 @@ def collect_evidence(
         history_step=history.step,
         repairs=tuple(repair.detail for repair in history.repairs),
         forecaster=champion.forecast.forecaster,
-        forecaster_reason=champion.reason,
-        scores=tuple((s.forecaster, 0.0 if s.excuse else round(s.wql, 4), s.excuse) for s in ranked),
+        forecaster_reason=champion.elected.reason,
+        scores=_ranked(champion.elected.scores),
+        chosen_at=chosen_at,
         policy=str(policies.day.policy),
         policy_reason=policies.day.reason,
         near_policy=str(policies.hour.policy),
@@ -56,6 +58,16 @@ def collect_evidence(
         recent=_recent(history),
         band=_band(champion.forecast, end),
     )
+
+
+def _ranked(scores: Sequence[Score]) -> tuple[tuple[str, float, str], ...]:
+    """Scores in order of merit; a figure that is none becomes an excuse."""
+
+    def excuse(score: Score) -> str:
+        return score.excuse or ("no past day could be judged" if isnan(score.wql) else "")
+
+    ranked = sorted(scores, key=lambda s: (bool(excuse(s)), 0.0 if excuse(s) else s.wql, s.forecaster))
+    return tuple((s.forecaster, 0.0 if excuse(s) else round(s.wql, 4), excuse(s)) for s in ranked)
 
 
 def reasons(document: ProvisionConfig, schedule: CapacitySchedule) -> Mapping[str, str]:

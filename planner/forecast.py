@@ -25,7 +25,18 @@ from planner.forecasters.slots import DAY, slot_length, slot_tide, wall_slots
 from planner.forecasters.trial import Trial, attempt, average, loss
 from planner.history import History
 
-__all__ = ["FORECASTERS", "LEVELS", "Backtest", "Champion", "Forecast", "ForecastSettings", "Score", "forecast"]
+__all__ = [
+    "FORECASTERS",
+    "LEVELS",
+    "Backtest",
+    "Champion",
+    "Elected",
+    "Forecast",
+    "ForecastSettings",
+    "Score",
+    "follow",
+    "forecast",
+]
 
 AUTO, MEAN = "auto", "mean"
 FORECASTERS = (AUTO, "lastweek", MEAN, "prophet", recent.NAME, "seasonal")
@@ -115,6 +126,15 @@ class Score:
     excuse: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Elected:
+    """The forecaster of a function: who it is, how all did in the contest, and why this one."""
+
+    forecaster: str
+    scores: tuple[Score, ...]
+    reason: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Backtest:
     """What would have been forecast for the day from `origin`, each time from what was known then.
@@ -139,8 +159,7 @@ class Champion:
     nowcast_end: datetime
     backtests: tuple[Backtest, ...]
     hourly: tuple[Backtest, ...]
-    scores: tuple[Score, ...]
-    reason: str
+    elected: Elected
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,7 +218,7 @@ def forecast(
     trials, excuses = _try_all(problem, settings, progress or (lambda _: None), fits)
     scores = tuple(sorted(_scores(problem, trials, excuses), key=lambda s: s.forecaster))
     if settings.forecaster in trials:
-        return _champion(problem, trials[settings.forecaster], settings.forecaster, scores, "it is pinned")
+        return _champion(problem, trials[settings.forecaster], _elected(settings.forecaster, scores, "it is pinned"))
     if settings.forecaster != AUTO:
         excuse = next(excuses[name] for name in (settings.forecaster, *MEAN_OF) if name in excuses)
         remedy = "Give a longer history, or set the forecaster to auto."
@@ -207,7 +226,31 @@ def forecast(
     if not trials:
         return _last_resort(problem, scores, f"{problem.days * 24:.1f} hours of history hold no repeated day")
     name, why = _choose(scores)
-    return _champion(problem, trials[name], name, scores, why)
+    return _champion(problem, trials[name], _elected(name, scores, why))
+
+
+def follow(
+    elected: Elected,
+    history: History,
+    *,
+    now: datetime,
+    horizon: timedelta,
+    settings: ForecastSettings,
+    acting: Acting = NOTHING,
+    fits: Fits = NO_FITS,
+) -> Champion | None:
+    """The same forecast by a forecaster that was elected before, without a contest and without past days.
+
+    None where that forecaster can't be used now.
+    """
+    problem = _pose(history.until(now), utc(now), horizon, settings, acting)
+    alone = replace(settings, forecaster=elected.forecaster, backtest_days=0)
+    try:
+        trials, _ = _try_all(problem, alone, lambda _: None, fits)
+    except FitError:
+        return None
+    trial = trials.get(elected.forecaster)
+    return None if trial is None else _champion(problem, trial, elected)
 
 
 def _pose(history: History, now: datetime, horizon: timedelta, settings: ForecastSettings, acting: Acting) -> _Problem:
@@ -313,10 +356,14 @@ def _choose(scores: tuple[Score, ...]) -> tuple[str, str]:
     return ranked[0].forecaster, f"lowest loss over {days} past days, {INCUMBENT} ahead by {LEAD:.0%} ({losses})"
 
 
-def _champion(problem: _Problem, trial: Trial, name: str, scores: tuple[Score, ...], why: str) -> Champion:
+def _elected(name: str, scores: tuple[Score, ...], why: str) -> Elected:
+    return Elected(forecaster=name, scores=scores, reason=f"{name}: {why}")
+
+
+def _champion(problem: _Problem, trial: Trial, elected: Elected) -> Champion:
     def made(origin: datetime, values: NDArray[np.float64]) -> Forecast:
         lifted = problem.acting.lift(values, origin, problem.slot)
-        return Forecast(start=origin, slot=problem.slot, levels=LEVELS, values=lifted, forecaster=name)
+        return Forecast(start=origin, slot=problem.slot, levels=LEVELS, values=lifted, forecaster=elected.forecaster)
 
     origins = [problem.start - DAY * (day + 1) for day in range(len(trial.past))]
     backtests = [Backtest(origin=o, forecasts=(made(o, v),)) for o, v in zip(origins, trial.past, strict=True)]
@@ -332,12 +379,11 @@ def _champion(problem: _Problem, trial: Trial, name: str, scores: tuple[Score, .
             Backtest(origin=origin, forecasts=tuple(made(origin + HOUR * at, v) for at, v in enumerate(day)))
             for origin, day in reversed(list(zip(origins, past_hours, strict=False)))
         ),
-        scores=scores,
-        reason=f"{name}: {why}",
+        elected=elected,
     )
 
 
 def _last_resort(problem: _Problem, scores: tuple[Score, ...], why: str) -> Champion:
     trial = Trial(now=recent.quantiles(problem.tide, problem.outlooks[0]), past=())
     promise = f"{why}; it never asks for less than what ran last"
-    return _champion(replace(problem, hours=NO_HOURS), trial, recent.NAME, scores, promise)
+    return _champion(replace(problem, hours=NO_HOURS), trial, _elected(recent.NAME, scores, promise))

@@ -128,6 +128,8 @@ class Evidence:
     forecaster_reason: str
     scores: tuple[tuple[str, float, str], ...]
     """(forecaster, WQL, excuse) in order of merit."""
+    chosen_at: datetime
+    """When forecaster and policies were chosen: with the plan, or by an earlier fit."""
     policy: str
     """By what the steps were sized and guarded."""
     policy_reason: str

@@ -121,6 +121,7 @@ def an_evidence(now: datetime = NOON) -> Evidence:
         forecaster="seasonal",
         forecaster_reason="lowest loss on 5 rolling origins",
         scores=(("seasonal", 0.081, ""), ("prophet", 0.094, ""), ("last-value", 0.21, "")),
+        chosen_at=now,
         policy="instances that are busy at least 30.00% of the time around the tide, a guard at 80 %",
         policy_reason="the cheapest policy that keeps 0.5 % cold",
         near_policy="instances that are busy at least 40.00% of the time around the tide, no guard",

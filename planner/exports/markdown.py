@@ -118,6 +118,7 @@ def _evidence(plan: Plan) -> str:
         ("history digest", f"`{found.history_digest[:12]}`"),
         ("repairs", "; ".join(found.repairs) or "none"),
         ("forecaster", f"{found.forecaster}: {found.forecaster_reason}"),
+        ("chosen", words.clock(found.chosen_at, plan.time_zone)),
         ("policy", found.policy_reason),
         (f"policy until {words.clock(found.near_end, plan.time_zone)}", found.near_reason),
         ("instance concurrency", str(found.instance_concurrency)),

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from planner.base import MINUTE
 from planner.capacity import CapacitySchedule, Step, StepRules
-from planner.decision import Policies, cautious, choose_policies, guarded, weighed
+from planner.decision import Chosen, Policies, cautious, choose_policies, guarded, weighed
 from planner.demand import Sizing, demand
-from planner.forecast import LEVELS, Forecast
+from planner.forecast import LEVELS, Champion, Forecast
 from planner.guard import NO_GUARD, Guard, GuardWindow
+from planner.history import History
 from planner.risk import Choice, Objective, Policy, RiskRules
 from tests.builders import NOON
 from tests.forecast.given import a_history, a_tide, asked
@@ -33,6 +34,10 @@ BY_THE_HOUR = Guard(deviations=0.0)
 
 def a_choice(worth: float, *, errors: bool = False, guard: Guard = NO_GUARD) -> Choice:
     return Choice(policy=Policy(worth=worth, errors=errors, guard=guard), reason="by hand")
+
+
+def chosen_by(history: History, champion: Champion) -> Chosen:
+    return choose_policies(history, champion, RULES, at=NOON, under="these tests", enough=2)
 
 
 def two_policies(near_end: datetime, *, near: Guard = BY_THE_HOUR, rest: Guard = BY_THE_HOUR) -> Policies:
@@ -68,7 +73,7 @@ def test_the_near_policy_ends_at_a_whole_hour_in_half_an_hour_to_one_and_a_half(
     history = a_history(a_tide(4.5))
     now = history.end + minute * MINUTE
     champion = asked(history.until(now), "seasonal", now=now)
-    found = choose_policies(history, champion, RULES)
+    found = chosen_by(history, champion).policies(champion.forecast.start)
     assert found.near_end.minute == 0
     assert timedelta(minutes=30) <= found.near_end - now <= timedelta(minutes=90)
 
@@ -76,7 +81,7 @@ def test_the_near_policy_ends_at_a_whole_hour_in_half_an_hour_to_one_and_a_half(
 def test_without_hourly_forecasts_one_policy_serves_from_the_start() -> None:
     history = a_history(a_tide(1.2))
     champion = asked(history)
-    found = choose_policies(history, champion, RULES)
+    found = chosen_by(history, champion).policies(champion.forecast.start)
     assert found.hour == found.day
     assert found.near_end == champion.forecast.start
     assert found.near(champion.forecast) == 0
@@ -90,9 +95,9 @@ def test_each_horizon_is_judged_by_its_own_past_days() -> None:
         replace(day, forecasts=tuple(replace(each, values=each.values / 5) for each in day.forecasts))
         for day in champion.hourly
     )
-    sound, misled = (
-        choose_policies(history, replace(champion, hourly=hourly), RULES) for hourly in (champion.hourly, low)
-    )
+    sound, misled = (chosen_by(history, replace(champion, hourly=hourly)) for hourly in (champion.hourly, low))
+    assert misled.hour is not None
+    assert sound.hour is not None
     assert misled.day == sound.day
     assert misled.hour.policy != sound.hour.policy
     assert misled.hour.policy.worth < sound.hour.policy.worth or misled.hour.policy.guard != NO_GUARD

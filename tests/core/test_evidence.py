@@ -12,7 +12,7 @@ from hypothesis import given
 from planner.base import MINUTE
 from planner.decision import Policies
 from planner.evidence import SHOWN_LEVELS, collect_evidence, notes, reasons, waking
-from planner.forecast import LEVELS, Champion, Forecast, Score
+from planner.forecast import LEVELS, Champion, Elected, Forecast, Score
 from planner.guard import NO_GUARD, GuardWindow
 from planner.history import History, Repair, RepairKind, Statistic
 from planner.provision import MetricType, ProvisionConfig
@@ -50,8 +50,7 @@ def a_champion() -> Champion:
         nowcast_end=NOON,
         backtests=(),
         hourly=(),
-        scores=scores,
-        reason="lastweek: lowest loss",
+        elected=Elected(forecaster="lastweek", scores=scores, reason="lastweek: lowest loss"),
     )
 
 
@@ -64,6 +63,7 @@ def collected(history: History) -> object:
         history,
         a_champion(),
         Policies(hour=a_choice(0.3, "near"), day=a_choice(0.1, "later"), near_end=NOON + 60 * MINUTE),
+        chosen_at=NOON,
         guard=(GuardWindow(start=NOON, end=NOON + 60 * MINUTE, target=0.8),),
         end=NOON + 80 * MINUTE,
         instance_concurrency=4,

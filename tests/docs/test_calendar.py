@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 
 from planner.calendar.acting import NOTHING
 from planner.config import load_config, read_calendar
+from planner.deciding import Question, acting_of
 from planner.forecast import forecast
-from planner.pipeline import Question, acting_of
 from planner.policies import dates_of, forecast_settings
 from planner.provision import LiveDocument
 from planner.sources.files import read_history

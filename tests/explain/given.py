@@ -13,13 +13,13 @@ import pandas as pd
 from planner.base import MINUTE
 from planner.calendar.acting import Acting
 from planner.capacity import StepRules
-from planner.decision import Policies
+from planner.deciding import Decision, Question, arranged
+from planner.decision import Chosen
 from planner.demand import Sizing
 from planner.explain import Kind, course, parts
-from planner.forecast import LEVELS, Champion, Forecast
+from planner.forecast import LEVELS, Champion, Elected, Forecast
 from planner.guard import NO_GUARD, Guard
 from planner.history import History, Statistic
-from planner.pipeline import Decision, Question, arranged
 from planner.provision import LiveDocument, ProvisionConfig
 from planner.recurring import WEEK
 from planner.risk import Choice, Policy
@@ -28,6 +28,7 @@ from tests.builders import NOON
 SLOT = 15 * MINUTE
 ZONE = "Asia/Shanghai"
 NOTHING = Acting(until=NOON, zone=ZONE)
+AS_GIVEN = Elected(forecaster="seasonal", scores=(), reason="as given")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,10 +64,13 @@ class Given:
             ProvisionConfig(),
             self.acting,
             self._champion(),
-            Policies(hour=choice, day=choice, near_end=NOON),
+            self._chosen(choice),
             Sizing(instance_concurrency=self.each, floor=self.floor, ceiling=self.ceiling),
             StepRules(lead=self.lead, dwell=self.dwell, growth_per_minute=self.growth, max_steps=self.max_steps),
         )
+
+    def _chosen(self, choice: Choice) -> Chosen:
+        return Chosen(at=NOON, under="", elected=AS_GIVEN, day=choice, hour=None, settled=True)
 
     def _champion(self) -> Champion:
         slots = np.resize(np.array(self.tide, dtype=np.float64), len(self.tide) + int((WEEK + WEEK / 7) / SLOT))
@@ -84,8 +88,7 @@ class Given:
             nowcast_end=NOON + 2 * SLOT,
             backtests=(),
             hourly=(),
-            scores=(),
-            reason="as given",
+            elected=AS_GIVEN,
         )
 
 

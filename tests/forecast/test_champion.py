@@ -100,11 +100,11 @@ def test_the_number_of_backtests_is_the_number_asked_for() -> None:
 
 def test_the_champion_lost_least_or_was_not_clearly_beaten() -> None:
     champion = asked(a_history(a_tide(15)))
-    losses = {s.forecaster: s.wql for s in champion.scores}
+    losses = {s.forecaster: s.wql for s in champion.elected.scores}
     assert set(losses) == {"lastweek", "mean", "prophet", "seasonal"}
     assert losses[champion.forecast.forecaster] <= min(losses.values()) / 0.95
-    assert champion.reason.startswith(champion.forecast.forecaster)
-    assert len({s.origins for s in champion.scores}) == 1
+    assert champion.elected.reason.startswith(champion.forecast.forecaster)
+    assert len({s.origins for s in champion.elected.scores}) == 1
 
 
 def test_a_tide_by_the_week_is_within_its_arrival_noise() -> None:
@@ -112,14 +112,14 @@ def test_a_tide_by_the_week_is_within_its_arrival_noise() -> None:
     truth = a_tide(30)[-96:]
     assert np.mean(truth <= champion.forecast.quantile(0.9)) > 0.8
     assert np.mean(truth <= champion.forecast.quantile(0.5)) == pytest.approx(0.5, abs=0.2)
-    score = champion.scores[0]
+    score = champion.elected.scores[0]
     assert score.coverage99 > 0.97
 
 
 def test_with_fewer_than_five_past_days_the_safe_mean_is_taken() -> None:
     champion = asked(a_history(a_tide(5)))
     assert champion.forecast.forecaster == "mean"
-    assert "too few" in champion.reason
+    assert "too few" in champion.elected.reason
 
 
 @pytest.mark.parametrize("hours", [1, 5, 23, 25, 40])
@@ -128,8 +128,9 @@ def test_without_a_repeated_day_the_last_resort_never_asks_for_less_than_what_ra
     champion = asked(a_history(values, step=1))
     assert champion.forecast.forecaster == "recent"
     assert champion.forecast.values.min() >= values[-60:].reshape(-1, 15).mean(axis=1).max() - 1e-9
-    assert "never asks for less" in champion.reason
-    assert {s.forecaster for s in champion.scores if "needs 2 days" in s.excuse} == {"lastweek", "prophet", "seasonal"}
+    assert "never asks for less" in champion.elected.reason
+    excused = {s.forecaster for s in champion.elected.scores if "needs 2 days" in s.excuse}
+    assert excused == {"lastweek", "prophet", "seasonal"}
 
 
 @pytest.mark.parametrize("forecaster", ["auto", "recent"])
@@ -183,8 +184,8 @@ def test_a_history_that_ended_hours_ago_still_serves() -> None:
 
 def test_a_pinned_last_resort_says_that_it_is_pinned() -> None:
     champion = asked(a_history(a_tide(10)), "recent")
-    assert (champion.forecast.forecaster, champion.backtests, champion.scores) == ("recent", (), ())
-    assert "pinned" in champion.reason
+    assert (champion.forecast.forecaster, champion.backtests, champion.elected.scores) == ("recent", (), ())
+    assert "pinned" in champion.elected.reason
 
 
 def test_a_week_ahead_is_less_certain_than_a_day_ahead_when_levels_wander() -> None:
@@ -207,7 +208,7 @@ def test_progress_is_told() -> None:
 def digest(champion: Champion) -> str:
     import hashlib
 
-    return hashlib.sha256(champion.forecast.values.tobytes() + champion.reason.encode()).hexdigest()
+    return hashlib.sha256(champion.forecast.values.tobytes() + champion.elected.reason.encode()).hexdigest()
 
 
 def test_the_same_question_gets_the_same_bytes_in_another_process() -> None:

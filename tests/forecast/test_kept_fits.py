@@ -55,7 +55,7 @@ def planned(history: History, fits: Fits, **settings: object) -> Champion:
 def same(first: Champion, second: Champion) -> bool:
     return (
         first.forecast.values.tobytes() == second.forecast.values.tobytes()
-        and first.scores == second.scores
+        and first.elected.scores == second.elected.scores
         and [f.values.tobytes() for b in (*first.backtests, *first.hourly) for f in b.forecasts]
         == [f.values.tobytes() for b in (*second.backtests, *second.hourly) for f in b.forecasts]
     )

@@ -92,7 +92,7 @@ def test_a_failed_fit_is_an_excuse_when_others_can_do_it(monkeypatch: pytest.Mon
     monkeypatch.setattr(prophet, "_fit", failing([], 0))  # real data on which L-BFGS fails differ by platform
     champion = asked(a_history(a_tide(8)))
     assert champion.forecast.forecaster in {"lastweek", "mean", "seasonal"}
-    assert [s.excuse for s in champion.scores if s.forecaster == "prophet"] == ["L-BFGS gave up"]
+    assert [s.excuse for s in champion.elected.scores if s.forecaster == "prophet"] == ["L-BFGS gave up"]
 
 
 def test_a_failed_fit_is_an_error_when_prophet_is_pinned(monkeypatch: pytest.MonkeyPatch) -> None:
