@@ -24,7 +24,7 @@ def main() -> int:
     port = listener.getsockname()[1]
     log.info("listening on %s:%d", settings.host, port, extra={"action": "listen", "port": port})
     worker, channel = start_worker(settings)
-    from model_server.server import run  # noqa: PLC0415  # uvicorn: the model loads meanwhile
+    from model_server.server import run  # noqa: PLC0415  # the model loads meanwhile
 
     return run(settings, listener, worker, channel)
 

@@ -13,13 +13,13 @@ import math
 import time
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Protocol
 
 from model_server import frames
-from model_server.errors import CallError, ClientGone, InferenceFailed, Overloaded, WorkerLost
+from model_server.errors import CallError, InferenceFailed, Overloaded, WorkerLost
 from model_server.metrics import Metrics
 
 Ask = Callable[[bytes, bytes, Callable[[bytes, bytes], None]], None]
@@ -37,17 +37,29 @@ class Admission:
         self._seconds_per_text = seconds_per_text
         self.held = 0
 
-    @contextmanager
-    def permit(self, texts: int) -> Iterator[None]:
-        """Room for so many texts while the block runs. Raises `Overloaded`."""
+    def take(self, texts: int) -> None:
+        """Room for so many texts, until they are given back. Raises `Overloaded`."""
         if self.held + texts > self._texts:
             message = f"{self.held} texts wait already, {self._texts} at most: try again later"
             raise Overloaded(message, retry_after=max(1, math.ceil(self.held * self._seconds_per_text())))
         self.held += texts
-        try:
-            yield
-        finally:
-            self.held -= texts
+
+    def give(self, texts: int) -> None:
+        """Give back."""
+        self.held -= texts
+
+
+class Waiter(Protocol):
+    """Who waits for the answers to a request's texts: `deliver` or `fail` is called, once, unless it is over."""
+
+    over: bool
+    """Nobody waits any more: what is not computed need not be."""
+
+    def deliver(self, lines: Sequence[bytes]) -> None:
+        """One JSON object a text, in order."""
+
+    def fail(self, error: CallError) -> None:
+        """`WorkerLost` or `InferenceFailed`."""
 
 
 @dataclass(slots=True, eq=False)
@@ -55,8 +67,7 @@ class _Job:
     """A request's texts, and the answers that are there."""
 
     texts: Sequence[str]
-    gone: Callable[[], bool]
-    future: asyncio.Future[list[bytes]]
+    waiter: Waiter
     queued_at: float
     answers: list[bytes] = field(init=False)
     missing: int = field(init=False)
@@ -66,16 +77,16 @@ class _Job:
         self.missing = len(self.texts)
 
     def fail(self, error: CallError) -> None:
-        if not self.future.done():
-            self.future.set_exception(error)
+        if not self.waiter.over:
+            self.waiter.fail(error)
 
     def settle(self, index: int, line: bytes) -> None:
         if not line:
             self.fail(InferenceFailed("the model raised an error on this text"))
         self.answers[index] = line
         self.missing -= 1
-        if not self.missing and not self.future.done():
-            self.future.set_result(self.answers)
+        if not self.missing and not self.waiter.over:
+            self.waiter.deliver(self.answers)
 
 
 _Piece = tuple[_Job, int]
@@ -104,21 +115,16 @@ class Batcher:
         """How long the oldest batch has been with the model, 0 without one."""
         return time.monotonic() - self._sent[0] if self._sent else 0.0
 
-    def submit(self, texts: Sequence[str], gone: Callable[[], bool]) -> asyncio.Future[list[bytes]]:
-        """The future answers, one JSON object a text, in order.
-
-        It fails with `ClientGone` where `gone()` says so before the texts are computed, with `WorkerLost`
-        and `InferenceFailed`. A cancelled future's texts are not computed.
-        """
-        loop = asyncio.get_running_loop()
-        job = _Job(texts, gone, loop.create_future(), time.monotonic())
+    def submit(self, texts: Sequence[str], waiter: Waiter) -> None:
+        """Compute the texts, unless the waiter is over before its turn."""
+        job = _Job(texts, waiter, time.monotonic())
         for index, text in enumerate(texts):
             size = len(text) if text.isascii() else len(text.encode())
             self._lanes[bisect_left(self._bounds, size)].append((job, index))
         if not self._scheduled:
             self._scheduled = True
-            loop.call_soon(self._pump)  # after everything that arrived in this turn of the loop
-        return job.future
+            # After everything that arrived in this turn of the loop.
+            asyncio.get_running_loop().call_soon(self._pump)
 
     def _pump(self) -> None:
         self._scheduled = False
@@ -144,12 +150,8 @@ class Batcher:
             batch: list[_Piece] = []
             while lane and len(batch) < self._max_batch:
                 job, index = lane.popleft()
-                if job.future.done():
-                    continue
-                if job.gone():
-                    job.fail(ClientGone("the client is gone"))
-                    continue
-                batch.append((job, index))
+                if not job.waiter.over:
+                    batch.append((job, index))
             if batch:
                 return batch
         return []

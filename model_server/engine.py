@@ -13,10 +13,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from model_server.network import BiLSTM, Shape
-from model_server.tokenizer import FEATURES, PAD, encode
+from model_server.tokenizer import FEATURES, ROW_BYTES, encode
 
-Rows = Sequence[Sequence[Sequence[int]]]
-"""Texts as tokens as features."""
+Rows = Sequence[bytes]
+"""Texts as `encode` gives them."""
 
 
 def pick_device(asked: str | None, capability: tuple[int, int] | None) -> tuple[str, torch.dtype]:
@@ -37,16 +37,13 @@ def pick_device(asked: str | None, capability: tuple[int, int] | None) -> tuple[
 
 
 class Engine:
-    """A network on its device, with its labels and the temperature of its probabilities."""
+    """A network on its device, with its two labels."""
 
-    def __init__(
-        self, network: BiLSTM, *, shape: Shape, labels: tuple[str, ...], temperature: float, device: str | None = None
-    ) -> None:
+    def __init__(self, network: BiLSTM, *, shape: Shape, labels: tuple[str, str], device: str | None = None) -> None:
         capability = torch.cuda.get_device_capability() if torch.cuda.is_available() else None
         self._device, self._dtype = pick_device(device, capability)
         self._network = network.to(device=self._device, dtype=self._dtype).eval()
         self._shape = shape
-        self._temperature = temperature
         self.labels = labels
         self.device_name = f"{self._device} {str(self._dtype).removeprefix('torch.')}"
 
@@ -63,39 +60,41 @@ class Engine:
                 shape = Shape(**about["shape"])
                 network = BiLSTM(shape)
                 network.load_state_dict({name: file.get_tensor(name).float() for name in file.keys()})  # noqa: SIM118
-        except (SafetensorError, KeyError, TypeError, RuntimeError, json.JSONDecodeError) as error:
+                ok, flagged = about["labels"]
+        except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
             message = f"{path} holds no weights of this network: {error}"
             raise ValueError(message) from error
-        return cls(
-            network, shape=shape, labels=tuple(about["labels"]), temperature=float(about["temperature"]), device=device
-        )
+        return cls(network, shape=shape, labels=(ok, flagged), device=device)
 
-    def encode(self, text: str, max_rows: int) -> list[tuple[int, ...]]:
-        """The text's features for this network's embedding table."""
+    def encode(self, text: str, max_rows: int) -> bytes:
+        """The text's rows for this network's tables."""
         return encode(text, hashes=self._shape.hashes, max_rows=max_rows)
 
-    def run(self, rows: Rows, *, batch: int, length: int) -> list[tuple[float, ...]]:
-        """Probabilities of at most `batch` texts of at most `length` tokens; the network sees exactly that shape."""
+    def run(self, rows: Rows, *, batch: int, length: int) -> list[float]:
+        """The chance of the second label for at most `batch` texts of at most `length` rows.
+
+        The network sees exactly that shape.
+        """
         features, lengths = pad(rows, batch=batch, length=length)
         with torch.inference_mode():
-            logits = self._network(features.to(self._device), lengths.to(self._device))
-            probabilities = torch.softmax(logits.float() / self._temperature, dim=1)
-        return [tuple(row) for row in probabilities[: len(rows)].tolist()]
+            odds = self._network(features.to(self._device), lengths.to(self._device))
+            chances: list[float] = torch.sigmoid(odds.float())[: len(rows)].tolist()
+        return chances
 
 
 def pad(rows: Rows, *, batch: int, length: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Features (batch, length, FEATURES) and lengths (batch); what is empty has one token of padding."""
-    no_token = (PAD,) * FEATURES
-    filled = [
-        [*((*token, *no_token[len(token) :]) for token in row), *[no_token] * (length - len(row))]
-        for row in [*rows, *[()] * (batch - len(rows))]
-    ]
-    lengths = [max(len(row), 1) for row in rows] + [1] * (batch - len(rows))
-    return torch.tensor(filled), torch.tensor(lengths)
+    size = length * ROW_BYTES
+    filled = bytearray(batch * size)  # zeros are PAD
+    for index, own in enumerate(rows):
+        filled[index * size : index * size + len(own)] = own
+    features = torch.frombuffer(filled, dtype=torch.int32).view(batch, length, FEATURES)
+    lengths = [max(len(own) // ROW_BYTES, 1) for own in rows] + [1] * (batch - len(rows))
+    return features, torch.tensor(lengths)
 
 
-def save(path: Path, network: BiLSTM, *, shape: Shape, labels: tuple[str, ...], temperature: float) -> None:
+def save(path: Path, network: BiLSTM, *, shape: Shape, labels: tuple[str, str]) -> None:
     """Write a weights file: half precision, which costs no score and half the size."""
-    about = {"shape": asdict(shape), "labels": labels, "temperature": temperature}
+    about = {"shape": asdict(shape), "labels": labels}
     tensors = {name: tensor.half().contiguous() for name, tensor in network.state_dict().items()}
     save_file(tensors, path, metadata={"model": json.dumps(about)})

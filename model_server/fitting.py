@@ -1,4 +1,4 @@
-"""Fit the network: a seed, batches of like length, early stopping on the dev parts, one temperature."""
+"""Fit the network: a seed, batches of like length, early stopping on the dev parts, then the calibration."""
 
 from __future__ import annotations
 
@@ -13,13 +13,12 @@ from torch import Tensor, nn
 
 from model_server.data import Example
 from model_server.engine import pad
-from model_server.linear import linear_weights
+from model_server.linear import linear_weights, mixed
 from model_server.model import LENGTHS
-from model_server.network import BiLSTM, Shape
-from model_server.tokenizer import PAD, encode
+from model_server.network import BiLSTM, Shape, pick
+from model_server.tokenizer import PAD, ROW_BYTES, encode
 
 SCORING_BATCH = 256
-TEMPERATURES = np.geomspace(0.25, 4, 161)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,19 +43,40 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Encoded:
-    """A text's feature rows and its label."""
+    """A text's rows and its label."""
 
-    rows: Sequence[tuple[int, ...]]
+    rows: bytes
     label: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Material:
+    """What a network is fitted on, each a list per language."""
+
+    train: Sequence[Sequence[Encoded]]
+    dev: Sequence[Sequence[Encoded]]
+    """Choose the epoch and the linear part's penalty."""
+
+    calibration: Sequence[Sequence[Encoded]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fitted:
-    """A fitted network with its temperature, and the dev loss after each epoch that was run."""
+    """A fitted network, and the dev loss after each epoch that was run."""
 
     network: BiLSTM
-    temperature: float
     dev_losses: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Odds:
+    """What a network says about texts."""
+
+    parts: np.ndarray
+    """Log-odds (texts, 2): the LSTM's, and the linear part's for the text's script."""
+
+    chances: np.ndarray
+    """Of label 1, by both parts together."""
 
 
 def balanced(trains: Sequence[Sequence[Encoded]], most: int = 4) -> list[Encoded]:
@@ -73,15 +93,8 @@ def encode_all(examples: Sequence[Example], shape: Shape) -> list[Encoded]:
     ]
 
 
-def fit(
-    train: Sequence[Encoded],
-    devs: Sequence[Sequence[Encoded]],
-    *,
-    shape: Shape,
-    recipe: Recipe,
-    told: Callable[[str], None],
-) -> Fitted:
-    """The network of the epoch with the least dev loss: the mean of the languages', so that each counts alike.
+def fit(material: Material, *, shape: Shape, recipe: Recipe, told: Callable[[str], None]) -> Fitted:
+    """The calibrated network, of the epoch with the LSTM's least dev loss: the mean of the languages', each alike.
 
     The same seed, data and machine give the same network. `told` gets one sentence per epoch.
     """
@@ -89,33 +102,41 @@ def fit(
     draw = random.Random(recipe.seed)  # noqa: S311  # no secret
     network = BiLSTM(shape, dropout=recipe.dropout)
     told("fitting the linear part")
-    network.linear.weight.requires_grad_(False).copy_(linear_weights(train, devs, shape.hashes))
+    weights = linear_weights(_all(material.train), _all(material.dev), shape.hashes)
+    network.linear.copy_(weights)
+    train = balanced(material.train)
     steps = recipe.epochs * -(-len(train) // recipe.batch)
     descent = _Descent(network, recipe, steps)
     losses: list[float] = []
     best = copy.deepcopy(network.state_dict())
     for epoch in range(recipe.epochs):
         _epoch(network, train, recipe, descent, draw)
-        losses.append(float(np.mean([_log_loss(logits_of(network, dev), _labels(dev), 1.0) for dev in devs])))
+        losses.append(float(np.mean([_log_loss(odds_of(network, dev).parts[:, 0], dev) for dev in material.dev])))
         told(f"epoch {epoch + 1} of at most {recipe.epochs}: dev loss {losses[-1]:.4f}")
         if losses[-1] == min(losses):
             best = copy.deepcopy(network.state_dict())
         elif len(losses) - losses.index(min(losses)) > recipe.patience:
             break
     network.load_state_dict(best)
-    return Fitted(network=network, temperature=_temperature(network, devs), dev_losses=tuple(losses))
+    dev, held_out = _all(material.dev), _all(material.calibration)
+    mix = mixed((odds_of(network, dev).parts, dev), (odds_of(network, held_out).parts, held_out))
+    network.mix.copy_(torch.tensor(mix))
+    return Fitted(network=network, dev_losses=tuple(losses))
 
 
-def logits_of(network: BiLSTM, items: Sequence[Encoded]) -> Tensor:
-    """Logits (texts, classes) in the order of the items."""
+def odds_of(network: BiLSTM, items: Sequence[Encoded]) -> Odds:
+    """What the network says, in the order of the items."""
     network.eval()
     order = sorted(range(len(items)), key=lambda place: len(items[place].rows))
-    logits = torch.zeros(len(items), network.head.out_features)
+    parts, chances = torch.zeros(len(items), 2), torch.zeros(len(items))
     with torch.inference_mode():
         for start in range(0, len(order), SCORING_BATCH):
             places = order[start : start + SCORING_BATCH]
-            logits[places] = network(*_tensors([items[place] for place in places]))
-    return logits
+            features, lengths = _tensors([items[place] for place in places])
+            counted = pick(network.count(features), features)
+            parts[places] = torch.stack((network.read(features, lengths)[:, 0], counted), dim=1)
+            chances[places] = torch.sigmoid(network(features, lengths))
+    return Odds(parts=parts.numpy(), chances=chances.numpy())
 
 
 class _Descent:
@@ -143,14 +164,15 @@ def _epoch(network: BiLSTM, train: Sequence[Encoded], recipe: Recipe, descent: _
         features = torch.where(torch.rand(features.shape) < recipe.feature_dropout, PAD, features)
         # The linear part is fitted by itself: together, one part leaves to the other what both can say, and the
         # mean of both gains less.
-        read, _ = network.parts(features, lengths)
-        loss = nn.functional.cross_entropy(read, _labels(batch), label_smoothing=recipe.label_smoothing)
-        descent.step(loss)
+        read = network.read(features, lengths)[:, 0]
+        labels = torch.tensor([float(item.label) for item in batch])
+        smooth = labels * (1 - recipe.label_smoothing) + recipe.label_smoothing / 2
+        descent.step(nn.functional.binary_cross_entropy_with_logits(read, smooth))
 
 
 def _batches(items: Sequence[Encoded], size: int, draw: random.Random) -> Iterator[list[Encoded]]:
     """Every item once; items of a batch are about equally long, as padding costs time."""
-    order = sorted(items, key=lambda item: len(item.rows) + 8 * draw.random())
+    order = sorted(items, key=lambda item: len(item.rows) // ROW_BYTES + 8 * draw.random())
     starts = list(range(0, len(order), size))
     draw.shuffle(starts)
     return (order[start : start + size] for start in starts)
@@ -158,19 +180,13 @@ def _batches(items: Sequence[Encoded], size: int, draw: random.Random) -> Iterat
 
 def _tensors(items: Sequence[Encoded]) -> tuple[Tensor, Tensor]:
     rows = [item.rows for item in items]
-    return pad(rows, batch=len(rows), length=max(1, *map(len, rows), 1))
+    return pad(rows, batch=len(rows), length=max(map(len, rows)) // ROW_BYTES)
 
 
-def _labels(items: Sequence[Encoded]) -> Tensor:
-    return torch.tensor([item.label for item in items])
+def _all(languages: Sequence[Sequence[Encoded]]) -> list[Encoded]:
+    return [item for items in languages for item in items]
 
 
-def _temperature(network: BiLSTM, devs: Sequence[Sequence[Encoded]]) -> float:
-    """The temperature with the least dev loss (Guo et al. 2017, https://arxiv.org/abs/1706.04599)."""
-    scored = [(logits_of(network, dev), _labels(dev)) for dev in devs]
-    losses = [sum(_log_loss(logits, labels, float(at)) for logits, labels in scored) for at in TEMPERATURES]
-    return float(TEMPERATURES[int(np.argmin(losses))])
-
-
-def _log_loss(logits: Tensor, labels: Tensor, temperature: float) -> float:
-    return float(nn.functional.cross_entropy(logits / temperature, labels))
+def _log_loss(odds: np.ndarray, items: Sequence[Encoded]) -> float:
+    signs = np.array([2 * item.label - 1 for item in items])
+    return float(np.logaddexp(0, -signs * odds).mean())

@@ -7,8 +7,7 @@ import gc
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NoReturn
@@ -139,9 +138,8 @@ class Lifecycle:
         self.state, self.failure = State.FAILED, "the process with the model has ended or is stuck"
         self._stop(1)
 
-    @contextmanager
-    def invocation(self) -> Iterator[Batcher]:
-        """Take part in the work, or be refused with `Draining` or `NotReady`."""
+    def enter(self) -> Batcher:
+        """Take part in the work until `leave`, or be refused with `Draining` or `NotReady`."""
         if self.state is State.DRAINING:
             message = "the instance is draining: it takes no new work"
             raise Draining(message)
@@ -150,12 +148,13 @@ class Lifecycle:
             raise NotReady(message)
         self._active += 1
         self._idle.clear()
-        try:
-            yield self._batcher
-        finally:
-            self._active -= 1
-            if not self._active:
-                self._idle.set()
+        return self._batcher
+
+    def leave(self) -> None:
+        """Have been answered or given up."""
+        self._active -= 1
+        if not self._active:
+            self._idle.set()
 
     async def drain(self, grace_seconds: float) -> int:
         """Refuse new work and wait for what is in flight: how many are still in flight at the end of the grace."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+from model_server.tokenizer import ROW_BYTES
 
 if TYPE_CHECKING:
     from model_server.engine import Engine
@@ -13,15 +14,14 @@ if TYPE_CHECKING:
 WEIGHTS = Path(__file__).parent / "weights" / "moderation.safetensors"
 """The weights that come with the package."""
 
-BATCHES = (1, 2, 4, 8, 16, 32)
+BATCHES = (1, 2, 4, 8, 16, 24, 32)
 """Numbers of texts for which the network runs; a smaller batch is filled up to the next one."""
 
-LENGTHS = (8, 32, 128)
+LENGTHS = (8, 16, 32, 72, 128)
 """Numbers of rows (tokens, and one for the script) for which the network runs; longer texts are cut."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prediction:
+class Prediction(NamedTuple):
     """What the network says about one text."""
 
     text: str
@@ -51,7 +51,7 @@ class Moderator:
         return cls(Engine.load(path or WEIGHTS, device=device, threads=threads))
 
     @property
-    def labels(self) -> tuple[str, ...]:
+    def labels(self) -> tuple[str, str]:
         """The names of the classes, ("ok", "flagged") in the package's weights."""
         return self._engine.labels
 
@@ -73,7 +73,7 @@ class Moderator:
     def warm_up(self) -> None:
         """Run each shape once: a first run allocates memory and picks algorithms."""
         for batch, length in self.shapes:
-            self._engine.run([[(1,)] * length] * batch, batch=batch, length=length)
+            self._engine.run([self._engine.encode("a " * length, length)] * batch, batch=batch, length=length)
 
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
         """One prediction per text, in their order; a text's does not depend on the others.
@@ -85,13 +85,13 @@ class Moderator:
             raise ValueError(message)
         rows = [self._engine.encode(text, LENGTHS[-1]) for text in texts]
         batch = _fit(len(rows), BATCHES)
-        length = _fit(max(map(len, rows)), LENGTHS)
-        answers = self._engine.run(rows, batch=batch, length=length)
-        return [self._prediction(text, answer) for text, answer in zip(texts, answers, strict=True)]
+        length = _fit(max(map(len, rows)) // ROW_BYTES, LENGTHS)
+        chances = self._engine.run(rows, batch=batch, length=length)
+        return [self._prediction(text, chance) for text, chance in zip(texts, chances, strict=True)]
 
-    def _prediction(self, text: str, probabilities: tuple[float, ...]) -> Prediction:
-        label = probabilities.index(max(probabilities))
-        return Prediction(text=text, label=label, label_name=self.labels[label], probabilities=probabilities)
+    def _prediction(self, text: str, flagged: float) -> Prediction:
+        label = int(flagged > 0.5)
+        return Prediction(text, label, self.labels[label], (1 - flagged, flagged))
 
 
 def _fit(size: int, buckets: tuple[int, ...]) -> int:

@@ -6,6 +6,10 @@ from model_server.settings import Settings
 
 Json = dict[str, object]
 
+_BLANK = r"\s\x1c-\x1f\x85"
+_NOT_BLANK = f"[^{_BLANK}]"
+_NO_JSON = f'^[{_BLANK}]*[^{_BLANK}\\[{{"]'
+
 _ERRORS = {
     "400": "The body is not UTF-8, not JSON, or holds no text.",
     "405": "Another method; `Allow` names those that are taken.",
@@ -74,29 +78,29 @@ def _initialize() -> Json:
 
 
 def _invoke(settings: Settings) -> Json:
-    text = {"type": "string", "minLength": 1, "maxLength": settings.max_text_characters}
+    text = {"type": "string", "pattern": _NOT_BLANK, "maxLength": settings.max_text_characters}
     texts = {"type": "array", "items": text, "minItems": 1, "maxItems": settings.max_texts}
     forms = [
         text,
         texts,
-        {"type": "object", "properties": {"text": text}, "required": ["text"]},
-        {"type": "object", "properties": {"texts": texts}, "required": ["texts"]},
+        {"type": "object", "properties": {"text": text}, "required": ["text"], "not": {"required": ["texts"]}},
+        {"type": "object", "properties": {"texts": texts}, "required": ["texts"], "not": {"required": ["text"]}},
     ]
-    plain: Json = {
-        "schema": {"type": "string", "minLength": 1, "description": "One text, or one a line."},
-        "example": "Nice to meet you",
+    plain: Json = {"schema": {**text, "description": "One text, or one a line."}, "example": "Nice to meet you"}
+    untyped: Json = {
+        "schema": {**text, "pattern": _NO_JSON, "description": "Read as JSON where it is JSON, else as text/plain."}
     }
     answers: Json = {"type": "array", "items": {"$ref": "#/components/schemas/Answer"}, "minItems": 1}
     return {
         "operationId": "invoke",
         "summary": "Moderate texts",
-        "description": f"UTF-8; {settings.max_body_bytes} bytes at most. application/octet-stream is JSON or text.",
+        "description": f"UTF-8; {settings.max_body_bytes} bytes at most.",
         "requestBody": {
             "required": True,
             "content": {
                 "text/plain": plain,
                 "application/json": {"schema": {"anyOf": forms}, "example": ["Nice to meet you", "很高兴认识你"]},
-                "application/octet-stream": {},
+                "application/octet-stream": untyped,
             },
         },
         "responses": {

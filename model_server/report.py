@@ -19,6 +19,7 @@ from model_server.scores import (
     confusion,
     f1,
 )
+from model_server.tokenizer import SCRIPTS
 
 SCORES = {"accuracy": accuracy, "F1": f1, "AUC": auc}
 BEGIN, END = "<!-- scores: written by the training -->", "<!-- end of scores -->"
@@ -40,8 +41,8 @@ class Language:
     """The network's counts [label][decision]."""
 
     calibration_error: float
-    uncalibrated_error: float
-    """The same before the temperature."""
+    baseline_error: float
+    """That of the baseline, calibrated on the same texts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,13 +52,15 @@ class Report:
     command: str
     seed: int
     dev_losses: tuple[float, ...]
-    temperature: float
+    mix: tuple[tuple[float, ...], ...]
+    """`BiLSTM.mix`: shares of the LSTM and of the linear part, and a constant, each by script."""
+
     weights_bytes: int
     languages: Sequence[Language]
 
 
-def judge(source: Source, model: np.ndarray, uncalibrated: np.ndarray, baseline: np.ndarray, *, seed: int) -> Language:
-    """The scores of three sets of probabilities of label 1 for the texts of a source's test part."""
+def judge(source: Source, model: np.ndarray, baseline: np.ndarray, *, seed: int) -> Language:
+    """The scores of two sets of probabilities of label 1 for the texts of a source's test part."""
     labels = np.array([example.label for example in source.parts["test"]])
     return Language(
         name=source.name,
@@ -68,7 +71,7 @@ def judge(source: Source, model: np.ndarray, uncalibrated: np.ndarray, baseline:
         scores={name: compare(score, labels, model, baseline, seed=seed) for name, score in SCORES.items()},
         confusion=confusion(labels, model),
         calibration_error=calibration_error(labels, model),
-        uncalibrated_error=calibration_error(labels, uncalibrated),
+        baseline_error=calibration_error(labels, baseline),
     )
 
 
@@ -78,7 +81,11 @@ def tables(report: Report) -> str:
     size = f"Weights {report.weights_bytes / 1e6:.2f} MB"
     lines = [
         f"Written by `{report.command}` (seed {report.seed}).",
-        f"Dev loss by epoch: {losses}; the least was kept. Temperature {report.temperature:.3f}. {size}.",
+        f"Dev loss by epoch: {losses}; the least was kept. {size}.",
+        *(
+            f"Log-odds of the script {script}: {share:.3f} x LSTM + {other:.3f} x linear part {constant:+.3f}."
+            for script, share, other, constant in zip(SCRIPTS, *report.mix, strict=True)
+        ),
         "",
         "Scores on the test part, at one half, with 95 % bootstrap intervals; differences are by resample.",
         "",
@@ -91,14 +98,18 @@ def tables(report: Report) -> str:
             lines.append(f"| {language.name} | {name} | {' | '.join(cells)} |")
     lines += [
         "",
-        "| language | ok, left | ok, flagged | bad, missed | bad, flagged | calibration error | uncalibrated |",
+        "| language | ok, left | ok, flagged | bad, missed | bad, flagged | calibration error | baseline |",
         "|---|---|---|---|---|---|---|",
     ]
     for language in report.languages:
         (left, wrong), (missed, found) = language.confusion
-        errors = f"{language.calibration_error:.3f} | {language.uncalibrated_error:.3f}"
+        errors = f"{language.calibration_error:.3f} | {language.baseline_error:.3f}"
         lines.append(f"| {language.name} | {left} | {wrong} | {missed} | {found} | {errors} |")
-    lines += ["", "| language | file | train | dev | test | dropped | SHA-256 |", "|---|---|---|---|---|---|---|"]
+    lines += [
+        "",
+        "| language | file | train | dev | calibration | test | dropped | SHA-256 |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
     for language in report.languages:
         counts = " | ".join(str(language.texts[part]) for part in PARTS)
         lines.append(

@@ -96,6 +96,9 @@ def _of_json(decoded: str) -> list[str]:
         if len(value.keys() & {"text", "texts"}) != 1:
             message = 'the object needs either "text" or "texts"'
             raise WrongShape(message)
+        if isinstance(value.get("text"), list) or isinstance(value.get("texts"), str):
+            message = '"text" holds one text and "texts" a list of them'
+            raise WrongShape(message)
         value = value["text"] if "text" in value else value["texts"]
     items: list[object] = value if isinstance(value, list) else [value]
     if not items:

@@ -8,52 +8,85 @@ digits) and the character trigrams of a word or number, each hashed to a number.
 from __future__ import annotations
 
 import re
+import struct
 import unicodedata
 import zlib
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import islice
 
 FEATURES = 13
-"""Features of a token, at most: the row of features has this length."""
+"""Numbers in the row of a token: the triple, the pair, the token, its shape, trigrams; unused places hold `PAD`."""
+
+ROW_BYTES = 4 * FEATURES
+"""A row is int32 numbers in the machine's order."""
 
 PAD = 0
 """The number of no feature, and of no token: its row is all zeros."""
+
+SCRIPTS = ("other", "han")
+"""What a text is written in, by most of its tokens. The first row of a text holds 1 or 2, all others from 3 on."""
 
 _HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
 _HAN_ONLY = re.compile(rf"[{_HAN}]")
 _TOKEN = re.compile(rf"[{_HAN}]|\d+|(?:(?![{_HAN}])[^\W\d_])+|([^\w\s]|_)\1*")
 
+INVISIBLE = re.compile(
+    "[\u00ad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064"
+    "\u2066-\u206f\ufeff\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3"
+    "\U0001d173-\U0001d17a\U000e0001\U000e0020-\U000e007f]+"
+)
+"""Format characters (zero-width joiners and spaces, direction marks): how a word is hidden from a filter."""
 
-def encode(text: str, *, hashes: int, max_rows: int) -> list[tuple[int, ...]]:
-    """The feature rows of a text: that of its script, then its first tokens', at most `max_rows` rows in all.
+_PAIR = struct.Struct("=2i")
+_REMEMBERED = 8192
+_REMEMBERED_CHARACTERS = 32
+"""Tokens come again: the longer ones seldom do, and would make the memory of them large."""
 
-    Each feature is in [1, hashes). The first row says only whether there is a Han character among those tokens:
-    what is usual, and how often a text is flagged, differs by script. Two texts that differ only in width
-    forms, compatibility characters or invisible format characters have the same rows.
+
+def encode(text: str, *, hashes: int, max_rows: int) -> bytes:
+    """The rows of a text, one after the other: that of its script, then its first tokens', `max_rows` in all at most.
+
+    Each feature is in [3, hashes). The first row says only whether most of those tokens are Han characters: what is
+    usual, and how often a text is flagged, differs by script. Two texts that differ only in width forms,
+    compatibility characters or invisible format characters have the same rows.
     """
     tokens = list(islice(_tokens(text), max_rows - 1))
-    script = "han" if any(_HAN_ONLY.match(token) for token in tokens) else "other"
-    rows: list[tuple[int, ...]] = [(_hash(f"script {script}", hashes),)]
-    two_before = before = ""
+    han = 0 if text.isascii() else sum(_HAN_ONLY.match(token) is not None for token in tokens)
+    parts = [_packed([PAD, 1 + (2 * han > len(tokens))])]
+    two_before = before = b""
     for token in tokens:
-        lower = token.lower()
-        rows.append(tuple(_hash(name, hashes) for name in _features(token, lower, before, two_before)))
+        own = _own_remembered if len(token) <= _REMEMBERED_CHARACTERS else _own
+        lower, features = own(token, hashes)
+        pair = b" ".join((before, lower))
+        triple = b" ".join((b"3", two_before, pair))
+        parts += (_PAIR.pack(_hash(triple, hashes), _hash(b"2 " + pair, hashes)), features)
         two_before, before = before, lower
-    return rows
+    return b"".join(parts)
 
 
 def _tokens(text: str) -> Iterator[str]:
-    # Format characters (zero-width joiners and spaces, direction marks) are how a word is hidden from a filter.
-    visible = "".join(sign for sign in unicodedata.normalize("NFKC", text) if unicodedata.category(sign) != "Cf")
-    return (match.group() for match in _TOKEN.finditer(visible))
+    if not text.isascii():
+        text = INVISIBLE.sub("", unicodedata.normalize("NFKC", text))
+    return (match.group() for match in _TOKEN.finditer(text))
 
 
-def _features(token: str, lower: str, before: str, two_before: str) -> list[str]:
-    names = [f"3 {two_before} {before} {lower}", f"2 {before} {lower}", f"1 {lower}", f"s {_shape(token)}"]
+def _own(token: str, hashes: int) -> tuple[bytes, bytes]:
+    """A token in small letters, and the features that are its own: the row but for the triple and the pair."""
+    lower = token.lower()
+    names = [f"1 {lower}", f"s {_shape(token)}"]
     if len(lower) > 1 and lower.isalnum():
         edged = f"<{lower}>"
-        names += [f"c {edged[start : start + 3]}" for start in range(len(edged) - 2)]
-    return names[:FEATURES]
+        names += [f"c {edged[start : start + 3]}" for start in range(min(len(edged) - 2, FEATURES))]
+    numbers = [_hash(_bytes(name), hashes) for name in names[: FEATURES - 2]]
+    return _bytes(lower), _packed([PAD, PAD, *numbers])[_PAIR.size :]
+
+
+_own_remembered = lru_cache(_REMEMBERED)(_own)
+
+
+def _packed(numbers: list[int]) -> bytes:
+    return struct.pack(f"={FEATURES}i", *numbers, *[PAD] * (FEATURES - len(numbers)))
 
 
 def _shape(token: str) -> str:
@@ -67,6 +100,9 @@ def _shape(token: str) -> str:
     return "Aa" if token.istitle() else "a"
 
 
-def _hash(name: str, hashes: int) -> int:
-    # A lone surrogate, which JSON can carry, is no valid UTF-8.
-    return zlib.crc32(name.encode("utf-8", "replace")) % (hashes - 1) + 1
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "replace")  # a lone surrogate, which JSON can carry, is no valid UTF-8
+
+
+def _hash(name: bytes, hashes: int) -> int:
+    return zlib.crc32(name) % (hashes - 3) + 3

@@ -13,16 +13,15 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from model_server.baseline import baseline_probabilities
-from model_server.data import Source, read_source
+from model_server.data import PARTS, Source, read_source
 from model_server.engine import save
-from model_server.fitting import Fitted, Recipe, balanced, encode_all, fit, logits_of
+from model_server.fitting import Material, Recipe, encode_all, fit, odds_of
 from model_server.model import WEIGHTS
 from model_server.network import Shape
-from model_server.report import Language, Report, judge, write_card
+from model_server.report import Report, judge, write_card
 
 LABELS = ("ok", "flagged")
 
@@ -49,36 +48,29 @@ def train(sources: Sequence[Source], out: Path, recipe: Recipe, command: str) ->
     """Fit one network on all sources; write `moderation.safetensors`, `report.json`, `MODEL_CARD.md` to `out`."""
     shape = Shape()
     _tell("encoding")
-    parts = {(source.name, part): encode_all(source.parts[part], shape) for source in sources for part in source.parts}
-    examples = balanced([parts[source.name, "train"] for source in sources])
-    fitted = fit(examples, [parts[source.name, "dev"] for source in sources], shape=shape, recipe=recipe, told=_tell)
+    parts = {part: [encode_all(source.parts[part], shape) for source in sources] for part in PARTS}
+    material = Material(train=parts["train"], dev=parts["dev"], calibration=parts["calibration"])
+    fitted = fit(material, shape=shape, recipe=recipe, told=_tell)
     out.mkdir(parents=True, exist_ok=True)
     weights = out / WEIGHTS.name
-    save(weights, fitted.network, shape=shape, labels=LABELS, temperature=fitted.temperature)
+    save(weights, fitted.network, shape=shape, labels=LABELS)
     _tell("judging")
-    languages = []
-    for source in sources:
-        logits = logits_of(fitted.network, parts[source.name, "test"])
-        languages.append(_judged(source, logits, fitted, recipe.seed))
+    tests = zip(sources, parts["test"], strict=True)
+    languages = [
+        judge(source, odds_of(fitted.network, test).chances, baseline_probabilities(source), seed=recipe.seed)
+        for source, test in tests
+    ]
     report = Report(
         command=command,
         seed=recipe.seed,
         dev_losses=fitted.dev_losses,
-        temperature=fitted.temperature,
+        mix=tuple(map(tuple, fitted.network.mix.tolist())),
         weights_bytes=weights.stat().st_size,
         languages=languages,
     )
     (out / "report.json").write_text(json.dumps(asdict(report), indent=1) + "\n", encoding="utf-8")
     write_card(out / "MODEL_CARD.md", report)
     return report
-
-
-def _judged(source: Source, logits: torch.Tensor, fitted: Fitted, seed: int) -> Language:
-    def probability(temperature: float) -> np.ndarray:
-        return torch.softmax(logits / temperature, dim=1)[:, 1].numpy()
-
-    baseline = baseline_probabilities(source)
-    return judge(source, probability(fitted.temperature), probability(1.0), baseline, seed=seed)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -17,6 +17,7 @@ import socket
 import sys
 import time
 from collections.abc import Sequence
+from json.encoder import encode_basestring
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -100,13 +101,13 @@ def _alone(model: Model, text: str) -> bytes:
 
 
 def _line(prediction: Prediction) -> bytes:
-    answer = {
-        "text": prediction.text,
-        "label": prediction.label,
-        "label_name": prediction.label_name,
-        "probabilities": prediction.probabilities,
-    }
-    return json.dumps(answer, ensure_ascii=False).encode()
+    """The prediction as a JSON object; the dictionary that `json.dumps` takes would double the time."""
+    text, label_name = encode_basestring(prediction.text), encode_basestring(prediction.label_name)
+    probabilities = ", ".join(map(float.__repr__, prediction.probabilities))
+    return (
+        f'{{"text": {text}, "label": {prediction.label}, "label_name": {label_name}, '
+        f'"probabilities": [{probabilities}]}}'
+    ).encode()
 
 
 def _warm(model: Model) -> bytes:

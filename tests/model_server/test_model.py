@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -22,13 +23,27 @@ def moderator() -> Moderator:
     return Moderator.load(device="cpu")
 
 
+def small_network() -> BiLSTM:
+    torch.manual_seed(0)
+    network = BiLSTM(SMALL).eval()
+    with torch.no_grad():
+        network.embedding.normal_()
+        network.linear.normal_()
+        network.mix.normal_()
+    return network
+
+
+def written(*rows: tuple[int, ...]) -> bytes:
+    """Rows as the tokenizer gives them."""
+    return b"".join(
+        struct.pack(f"={tokenizer.FEATURES}i", *row, *[0] * (tokenizer.FEATURES - len(row))) for row in rows
+    )
+
+
 @pytest.fixture
 def small(tmp_path: Path) -> Path:
-    torch.manual_seed(0)
     path = tmp_path / "small.safetensors"
-    network = BiLSTM(SMALL)
-    torch.nn.init.normal_(network.embedding.weight)
-    engine.save(path, network, shape=SMALL, labels=("fine", "bad"), temperature=2.0)
+    engine.save(path, small_network(), shape=SMALL, labels=("fine", "bad"))
     return path
 
 
@@ -94,34 +109,49 @@ def test_the_network_sees_warmed_shapes_only(small: Path, monkeypatch: pytest.Mo
     assert seen == set(moderator.shapes)
 
 
-def test_padding_changes_no_logit() -> None:
-    torch.manual_seed(0)
-    network = BiLSTM(SMALL).eval()
-    rows = [[(7,), (1, 2, 3), (4, 9), (5, 6)]]
+@pytest.mark.parametrize("script", [1, 2])
+def test_padding_changes_nothing(script: int) -> None:
+    network = small_network()
+    rows = [written((0, script), (1, 2, 3), (4, 9), (5, 6))]
     short = network(*engine.pad(rows, batch=1, length=4))
     long = network(*engine.pad(rows, batch=8, length=32))
     torch.testing.assert_close(long[:1], short)
 
 
 def test_each_direction_reads_the_whole_text() -> None:
-    torch.manual_seed(0)
-    network = BiLSTM(SMALL).eval()
-    torch.nn.init.normal_(network.embedding.weight)
-    rows = [[(7,), (9, 1), (9, 2), (9, 3)], [(7,), (9, 3), (9, 2), (9, 1)]]
-    ordered, turned = network(*engine.pad(rows, batch=2, length=8))
+    network = small_network()
+    rows = [written((0, 1), (9, 11), (9, 12), (9, 13)), written((0, 1), (9, 13), (9, 12), (9, 11))]
+    ordered, turned = network.read(*engine.pad(rows, batch=2, length=8))
     assert not torch.allclose(ordered, turned)
+
+
+def test_the_second_direction_is_an_lstm_over_the_text_turned_round() -> None:
+    network = small_network()
+    features, lengths = engine.pad([written((0, 1), (0, 11), (0, 12), (0, 13))], batch=1, length=8)
+    embedded = network.embedding[features[0, :4, 1].long()]
+    left, right = network.forwards(embedded)[0], network.backwards(embedded.flip(0))[0]
+    both = torch.cat((left, right), dim=1)
+    expected = network.head(torch.cat((both.amax(0), both.mean(0))))
+    torch.testing.assert_close(network.read(features, lengths)[0], expected)
+
+
+def test_each_script_has_weights_and_a_mix_of_its_own() -> None:
+    network = small_network()
+    texts = [written((0, script), (7, 8, 9)) for script in (1, 2)]
+    features, lengths = engine.pad(texts, batch=2, length=4)
+    counted = network.linear[[7, 8, 9]].sum(0) / 3**0.5
+    read = network.read(features, lengths)[:, 0]
+    expected = network.mix[0] * read + network.mix[1] * counted + network.mix[2]
+    torch.testing.assert_close(network(features, lengths), expected)
 
 
 def test_weights_come_back_as_they_were_saved(small: Path) -> None:
     moderator = Moderator.load(small, device="cpu")
     assert moderator.labels == ("fine", "bad")
-    torch.manual_seed(0)
-    network = BiLSTM(SMALL)
-    torch.nn.init.normal_(network.embedding.weight)
     row = tokenizer.encode("hello there", hashes=SMALL.hashes, max_rows=8)
-    logits = network.eval()(*engine.pad([row], batch=1, length=8))
-    expected = torch.softmax(logits / 2.0, dim=1)[0].tolist()
-    assert moderator.predict(["hello there"])[0].probabilities == pytest.approx(expected, abs=1e-3)
+    odds = small_network()(*engine.pad([row], batch=1, length=8))
+    expected = torch.sigmoid(odds)[0].item()
+    assert moderator.predict(["hello there"])[0].probabilities[1] == pytest.approx(expected, abs=5e-3)
 
 
 def test_the_bundled_weights_are_small_and_no_pickle() -> None:

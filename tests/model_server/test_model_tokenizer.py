@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import sys
+import unicodedata
+
+import numpy as np
 import pytest
 
-from model_server.tokenizer import FEATURES, PAD, encode
+from model_server.tokenizer import FEATURES, INVISIBLE, PAD, SCRIPTS, encode
 
 
 def rows(text: str, max_rows: int = 128) -> list[tuple[int, ...]]:
-    return encode(text, hashes=4096, max_rows=max_rows)
+    encoded = encode(text, hashes=4096, max_rows=max_rows)
+    return [tuple(row) for row in np.frombuffer(encoded, np.int32).reshape(-1, FEATURES).tolist()]
 
 
 @pytest.mark.parametrize(
@@ -40,17 +45,43 @@ def test_capitals_are_told_from_small_letters_by_the_shape_alone() -> None:
     assert [a == b for a, b in zip(loud, quiet, strict=True)].count(False) == 1
 
 
-def test_features_stay_in_the_table_and_are_never_the_padding() -> None:
+def test_features_stay_in_the_table_and_are_none_of_the_scripts() -> None:
     found = {
-        number for row in rows("What a long, long sentence 今天 of 12 words; and extraordinariness") for number in row
+        number
+        for row in rows("What a long, long sentence 今天 of 12 words; and extraordinariness")[1:]
+        for number in row
+        if number != PAD
     }
-    assert PAD not in found
+    assert min(found) > len(SCRIPTS)
     assert max(found) < 4096
-    assert all(len(row) <= FEATURES for row in rows("extraordinariness " * 3))
 
 
-def test_the_first_row_says_whether_there_is_a_han_character() -> None:
-    assert rows("今天")[0] == rows("ok 今天")[0] != rows("ok")[0] == rows("")[0]
+def test_a_token_has_its_features_wherever_it_stands_but_for_those_of_its_neighbours() -> None:
+    first, again = rows("ordinariness is ordinariness")[1:4:2]
+    assert first[:2] != again[:2]
+    assert first[2:] == again[2:]
+
+
+def test_a_token_too_long_to_be_remembered_reads_the_same() -> None:
+    word = "x" * 100
+    assert rows(word) == rows(word)
+    assert rows(word)[1] != rows(word + "y")[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "script"), [("今天", 2), ("今天 ok", 2), ("win 今天 now", 1), ("ok", 1), ("", 1), ("free 好", 1)]
+)
+def test_the_first_row_is_the_script_of_most_tokens(text: str, script: int) -> None:
+    assert rows(text)[0] == (PAD, script, *[PAD] * (FEATURES - 2))
+
+
+def test_every_format_character_is_invisible_and_nothing_else() -> None:
+    for code in range(sys.maxunicode + 1):
+        sign = chr(code)
+        if INVISIBLE.fullmatch(sign):
+            assert unicodedata.category(sign) in {"Cf", "Cn"}, hex(code)
+        else:
+            assert unicodedata.category(sign) != "Cf", hex(code)
 
 
 def test_a_text_is_cut_after_the_last_token() -> None:
@@ -59,4 +90,4 @@ def test_a_text_is_cut_after_the_last_token() -> None:
 
 def test_the_hash_is_the_same_on_every_machine() -> None:
     # Weights are useless under another hash.
-    assert rows("a") == [(1190,), (2284, 3924, 482, 1782)]
+    assert rows("a")[1] == (1890, 2579, 184, 30, *[PAD] * 9)

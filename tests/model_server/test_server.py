@@ -74,6 +74,8 @@ REFUSED = {
     "an empty text in a list": (b'["one", " "]', "application/json", 422, "item 1"),
     "an object of another kind": (b'{"input": "one"}', "application/json", 422, '"texts"'),
     "an object with both": (b'{"text": "one", "texts": []}', "application/json", 422, "either"),
+    "one text as a list": (b'{"text": ["one"]}', "application/json", 422, "one text"),
+    "a list that is one text": (b'{"texts": "one"}', "application/json", 422, "a list"),
     "half a surrogate pair": (b'"\\ud83d"', "application/json", 422, "surrogate"),
     "another type": (b"a=b", "application/x-www-form-urlencoded", 415, "text/plain"),
     "another charset": (b"one", "text/plain; charset=gbk", 415, "UTF-8"),

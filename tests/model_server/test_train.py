@@ -9,11 +9,13 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
-from model_server import engine, fitting, report
+from model_server import fitting, report
 from model_server.data import Example
+from model_server.linear import mixed
 from model_server.model import WEIGHTS, Moderator
 from model_server.network import Shape
 from model_server.train import main
@@ -42,23 +44,31 @@ def invented(count: int, seed: int = 0) -> list[Example]:
 
 
 def fitted(recipe: fitting.Recipe, told: list[str] | None = None, turned: bool = False) -> fitting.Fitted:
-    train, dev = (fitting.encode_all(invented(size, seed), SMALL) for size, seed in ((400, 1), (80, 2)))
+    train, dev, held_out = (
+        fitting.encode_all(invented(size, seed), SMALL) for size, seed in ((400, 1), (80, 2), (80, 4))
+    )
     if turned:
         dev = [dataclasses.replace(item, label=1 - item.label) for item in dev]
-    return fitting.fit(train, [dev], shape=SMALL, recipe=recipe, told=(told if told is not None else []).append)
+    material = fitting.Material(train=[train], dev=[dev], calibration=[held_out])
+    return fitting.fit(material, shape=SMALL, recipe=recipe, told=(told if told is not None else []).append)
+
+
+def right(said: np.ndarray, items: list[fitting.Encoded]) -> int:
+    return int(sum((said > 0) == [item.label for item in items]))
 
 
 def test_it_learns_what_can_be_learnt() -> None:
     test = fitting.encode_all(invented(80, 3), SMALL)
-    decided = fitting.logits_of(fitted(fitting.Recipe(epochs=8, batch=16)).network, test).argmax(1).tolist()
-    assert sum(a == item.label for a, item in zip(decided, test, strict=True)) >= 76
+    network = fitted(fitting.Recipe(epochs=8, batch=16)).network
+    odds = fitting.odds_of(network, test)
+    assert right(odds.chances - 0.5, test) >= 76
+    assert right(odds.parts[:, 0], test) >= 76
 
 
 def test_the_linear_part_decides_by_itself() -> None:
     test = fitting.encode_all(invented(80, 3), SMALL)
-    rows = [item.rows for item in test]
-    _, logits = fitted(fitting.Recipe(epochs=1)).network.eval().parts(*engine.pad(rows, batch=80, length=8))
-    assert sum(a == item.label for a, item in zip(logits.argmax(1).tolist(), test, strict=True)) >= 76
+    odds = fitting.odds_of(fitted(fitting.Recipe(epochs=1)).network, test)
+    assert right(odds.parts[:, 1], test) >= 76
 
 
 def test_the_same_seed_gives_the_same_network() -> None:
@@ -69,19 +79,37 @@ def test_the_same_seed_gives_the_same_network() -> None:
     assert not torch.equal(first["head.weight"], other["head.weight"])
 
 
+def judged(odds: np.ndarray, flagged: float, seed: int) -> tuple[np.ndarray, list[fitting.Encoded]]:
+    """Texts whose labels follow log-odds of `odds`' first column, plus `flagged`."""
+    draw = np.random.default_rng(seed)
+    labels = draw.random(len(odds)) < 1 / (1 + np.exp(-(odds[:, 0] + flagged)))
+    row = np.zeros(13, np.int32)
+    row[1] = 1
+    return odds, [fitting.Encoded(rows=row.tobytes(), label=int(label)) for label in labels]
+
+
+def test_the_mix_takes_shares_from_the_dev_part_and_its_level_from_what_was_held_out() -> None:
+    draw = np.random.default_rng(0)
+    dev = judged(draw.normal(0, 2, (4000, 2)), 0.0, 1)
+    held_out = judged(draw.normal(0, 2, (4000, 2)), -1.0, 2)
+    shares = mixed(dev, held_out)
+    assert shares[0, 0] == pytest.approx(1, abs=0.15)
+    assert shares[1, 0] == pytest.approx(0, abs=0.1)
+    assert shares[2, 0] == pytest.approx(-1, abs=0.15)
+
+
+def test_a_script_that_was_never_seen_keeps_the_mean_of_both_parts() -> None:
+    odds = np.random.default_rng(0).normal(0, 2, (50, 2))
+    shares = mixed(judged(odds, 0.0, 1), judged(odds, 0.0, 2))
+    assert shares[:, 1].tolist() == [0.5, 0.5, 0.0]
+
+
 def test_it_stops_once_the_dev_loss_rises_and_keeps_the_best_epoch() -> None:
     told: list[str] = []
     worse = fitted(fitting.Recipe(epochs=12, batch=16), told, turned=True)  # what is learnt is wrong on the dev part
     best = worse.dev_losses.index(min(worse.dev_losses))
     assert len(worse.dev_losses) == best + 2 < 12
     assert sum(sentence.startswith("epoch") for sentence in told) == best + 2
-
-
-def test_the_temperature_cools_a_network_that_is_too_sure() -> None:
-    honest = fitted(fitting.Recipe(epochs=3, batch=16))
-    wrong = fitted(fitting.Recipe(epochs=3, batch=16), turned=True)
-    assert wrong.temperature == pytest.approx(4)
-    assert honest.temperature < 1
 
 
 def test_small_languages_count_beside_large_ones() -> None:
@@ -122,7 +150,12 @@ def test_a_card_keeps_its_words_around_the_scores(tmp_path: Path) -> None:
     path = tmp_path / "MODEL_CARD.md"
     path.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n", encoding="utf-8")
     empty = report.Report(
-        command="c", seed=0, dev_losses=(0.5,), temperature=1.0, weights_bytes=1_000_000, languages=()
+        command="c",
+        seed=0,
+        dev_losses=(0.5,),
+        mix=((0.5, 0.5), (0.5, 0.5), (0.0, 0.0)),
+        weights_bytes=1_000_000,
+        languages=(),
     )
     report.write_card(path, empty)
     text = path.read_text(encoding="utf-8")

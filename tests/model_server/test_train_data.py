@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from model_server.data import PARTS, Source, read_source
+from model_server.data import GIVEN, Source, read_source
 
 
 def write(path: Path, rows: list[dict[str, str]]) -> Path:
@@ -30,8 +30,9 @@ def texts(source: Source, part: str) -> set[str]:
 
 def test_a_file_without_a_split_is_divided_by_label(tmp_path: Path) -> None:
     source = read_source("en", write(tmp_path / "notes.csv.gz", invented()), seed=0)
-    assert [len(source.parts[part]) for part in PARTS] == [60, 10, 30]
-    assert [sum(example.label for example in source.parts[part]) for part in PARTS] == [30, 5, 15]
+    assert [len(source.parts[part]) for part in GIVEN] == [60, 10, 30]
+    assert [sum(example.label for example in source.parts[part]) for part in GIVEN] == [30, 5, 15]
+    assert source.parts["calibration"] == source.parts["dev"]
     assert source.dropped == 0
 
 
@@ -44,7 +45,7 @@ def test_the_seed_decides_the_division(tmp_path: Path) -> None:
 def test_repeats_leave_and_so_do_texts_with_two_labels(tmp_path: Path) -> None:
     more = [{"text": "Note  AA here", "label": "0"}, {"text": "Note BA here", "label": "0"}]
     source = read_source("en", write(tmp_path / "notes.csv", invented() + more), seed=0)
-    kept = [example.text for part in PARTS for example in source.parts[part]]
+    kept = [example.text for part in GIVEN for example in source.parts[part]]
     assert kept.count("note aa here") == 1
     assert not {"note ba here", "Note BA here"} & set(kept)
     assert source.dropped == 3
@@ -54,7 +55,7 @@ def test_repeats_leave_and_so_do_texts_with_two_labels(tmp_path: Path) -> None:
 def test_texts_of_one_template_stay_in_one_part(tmp_path: Path, seed: int) -> None:
     template = [{"text": f"call {n:03}-{n * 7 % 1000:03} now!", "label": "1"} for n in range(4)]
     source = read_source("en", write(tmp_path / "notes.csv", invented() + template), seed=seed)
-    holding = [part for part in PARTS if any(text.startswith("call") for text in texts(source, part))]
+    holding = [part for part in GIVEN if any(text.startswith("call") for text in texts(source, part))]
     assert len(holding) == 1
     assert source.dropped == 0
 
@@ -63,10 +64,21 @@ def test_a_given_split_is_kept_but_for_what_resembles_the_test_part(tmp_path: Pa
     rows = [{**row, "split": ("train", "dev", "test")[n // 2 % 3]} for n, row in enumerate(invented(60))]
     copy = {"text": "note ea, here!", "label": "0", "split": "train"}
     source = read_source("zh", write(tmp_path / "notes.csv", [*rows, copy]), seed=0)
-    for part in PARTS:
+    for part in ("train", "dev"):
         assert texts(source, part) == {row["text"] for row in rows if row["split"] == part}
-    assert "note ea here" in texts(source, "test")
+    given = {row["text"] for row in rows if row["split"] == "test"}
+    assert texts(source, "test") | texts(source, "calibration") == given
+    assert "note ea here" in given
     assert source.dropped == 1
+
+
+def test_a_fifth_of_a_given_test_part_calibrates_and_is_not_tested(tmp_path: Path) -> None:
+    rows = [{**row, "split": ("train", "dev", "test")[n // 2 % 3]} for n, row in enumerate(invented(300))]
+    path = write(tmp_path / "notes.csv", rows)
+    source = read_source("zh", path, seed=0)
+    assert not texts(source, "test") & texts(source, "calibration")
+    assert [len(source.parts[part]) for part in ("calibration", "test")] == [20, 80]
+    assert texts(read_source("zh", path, seed=1), "calibration") != texts(source, "calibration")
 
 
 @pytest.mark.parametrize(

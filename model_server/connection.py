@@ -1,0 +1,376 @@
+"""HTTP/1.1 on httptools: connections, and on each the exchanges of a request and its answer, one after the other.
+
+Nothing stands between the socket and the queue before the model: no task, no future and no timer per request. One clock
+of the listener, of `TICK_SECONDS`, looks after deadlines and idle connections, and they are kept as exactly as that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import cast
+
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser, parse_url
+
+TICK_SECONDS = 0.1
+_HEAD_BYTES = 65536
+"""Of a request's line and headers; FC itself passes 8 KB of headers and 4 KB of path."""
+_AHEAD = 16
+"""Requests that a client may send before their answers; with so many it is not read any more."""
+_DISCARDED_BYTES = 64 * 1024 * 1024
+_DISCARDED_SECONDS = 2.0
+_SETTLING_SECONDS = 0.2
+"""At the end: how long what is on its way is still taken."""
+
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\ndate: ".encode() for status in HTTPStatus}
+
+
+@dataclass(slots=True)
+class Answer:
+    """What goes back."""
+
+    status: int
+    body: bytes
+    content_type: bytes = b"application/json"
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+@dataclass(slots=True, eq=False)
+class Exchange:
+    """A request and its answer. Whoever answers requests makes a class of this one and fills in the hooks.
+
+    The hooks are called on the loop, `opened` first, when it is this exchange's turn on its connection. Each may
+    `send` at once or leave it for later; after that, and after `gone`, none is called any more.
+    """
+
+    connection: Connection
+    began: float
+    """When its first byte was read, on the loop's clock."""
+
+    method: str = ""
+    path: str = ""
+    headers: dict[bytes, bytes] = field(default_factory=dict)
+    """By name in small letters; of one that comes again, the last."""
+
+    parts: list[bytes] = field(default_factory=list)
+    size: int = 0
+    complete: bool = False
+    """The request has been read to its end."""
+
+    excess: bool = False
+    """Its body is larger than is taken."""
+
+    flaw: str = ""
+    """Why this is no HTTP request."""
+
+    deadline: float | None = None
+    begun: bool = False
+    over: bool = False
+    """Answered, or the client is gone: nobody waits."""
+
+    keep: bool = True
+    """The connection may be used again."""
+
+    def opened(self) -> None:
+        """The head is there."""
+
+    def completed(self) -> None:
+        """The body is there as well, in `parts`."""
+        raise NotImplementedError
+
+    def too_large(self) -> None:
+        """The body is larger than is taken; it may still be coming."""
+        raise NotImplementedError
+
+    def malformed(self) -> None:
+        """What came is no HTTP request; nothing more is read."""
+        raise NotImplementedError
+
+    def expired(self) -> None:
+        """The deadline has passed."""
+        raise NotImplementedError
+
+    def gone(self) -> None:
+        """The client went before its answer."""
+
+    def send(self, answer: Answer) -> None:
+        """Answer, unless nobody waits any more."""
+        if not self.over:
+            self.over = True
+            self.connection.answer(self, answer)
+
+
+class Connection(asyncio.Protocol):
+    """One client. A method that begins with `on_` is httptools', called while it is fed."""
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        self._parser = HttpRequestParser(self)
+        self._target = b""
+        self._reading: Exchange | None = None
+        """The exchange whose request is being read."""
+        self._row: deque[Exchange] = deque()
+        """Exchanges whose head has been read, in order; the first is the one that is answered."""
+        self._head_bytes = 0
+        self._blocked = False
+        """The client does not read what it asked for."""
+        self._paused = False
+        self._deaf = False
+        """What follows could not be understood."""
+        self._discarding = 0.0
+        """Until when the rest of a request is read away: closing on unread bytes would tear the answer down."""
+        self._discarded_bytes = 0
+        self._heard = 0.0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Be looked after by the listener."""
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is one by its methods only
+        self._heard = self._listener.now()
+        self._listener.connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+        """Nobody waits."""
+        self._listener.connections.discard(self)
+        row, self._row = self._row, deque()
+        for exchange in row:
+            if not exchange.over:
+                exchange.over = True
+                if exchange.begun:
+                    exchange.gone()
+
+    def pause_writing(self) -> None:
+        """Begin nothing until the client has read."""
+        self._blocked = True
+
+    def resume_writing(self) -> None:
+        """Go on."""
+        self._blocked = False
+        self._turn()
+
+    def data_received(self, data: bytes) -> None:
+        """Read on."""
+        self._heard = self._listener.now()
+        if self._deaf:
+            return
+        if self._discarding:
+            self._discarded_bytes += len(data)
+            if self._discarded_bytes > _DISCARDED_BYTES:
+                self._transport.close()
+                return
+        try:
+            self._parser.feed_data(data)
+        except HttpParserUpgrade:
+            self._deaf = True
+        except HttpParserError:
+            self._refuse("this is no HTTP/1.1 request")
+        reading = self._reading
+        if reading is not None and not reading.path:
+            # Its first read is left out where that held the end of another request.
+            self._head_bytes += len(data)
+            if self._head_bytes > _HEAD_BYTES and not self._deaf:
+                self._refuse(f"the request's head is larger than {_HEAD_BYTES} bytes")
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        self._head_bytes = 0
+        self._target = b""
+        self._reading = self._listener.make(self, self._heard)
+
+    def on_url(self, url: bytes) -> None:
+        """A part of the target."""
+        self._target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header."""
+        assert self._reading is not None
+        self._reading.headers[name.lower()] = value
+
+    def on_headers_complete(self) -> None:
+        """The head is whole."""
+        exchange = self._reading
+        assert exchange is not None
+        exchange.method = self._parser.get_method().decode("ascii")
+        exchange.path = _path(self._target)
+        # An upgrade is not taken; as httptools does not read on behind it, its answer is the last.
+        exchange.keep = self._parser.should_keep_alive() and not self._parser.should_upgrade()
+        exchange.excess = int(exchange.headers.get(b"content-length", b"0")) > self._listener.body_bytes
+        if self._transport.is_closing() or self._discarding:
+            return
+        self._row.append(exchange)
+        if len(self._row) == _AHEAD:
+            self._paused = True
+            self._transport.pause_reading()
+        self._turn()
+
+    def on_body(self, body: bytes) -> None:
+        """A part of the body."""
+        exchange = self._reading
+        assert exchange is not None
+        exchange.size += len(body)
+        if exchange.over or exchange.excess:
+            return
+        exchange.parts.append(body)
+        if exchange.size > self._listener.body_bytes:
+            exchange.excess = True
+            exchange.parts.clear()
+            if exchange.begun:
+                exchange.too_large()
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        exchange, self._reading = self._reading, None
+        assert exchange is not None
+        exchange.complete = True
+        if self._discarding:
+            self._transport.close()
+        elif exchange.begun and not exchange.over:
+            exchange.completed()
+
+    def _turn(self) -> None:
+        """Begin with the first of the row, if it is not begun."""
+        if not self._row or self._blocked or (exchange := self._row[0]).begun:
+            return
+        exchange.begun = True
+        if exchange.flaw:
+            exchange.malformed()
+            return
+        exchange.opened()
+        if exchange.over:
+            return
+        if exchange.excess:
+            exchange.too_large()
+        elif exchange.complete:
+            exchange.completed()
+        elif exchange.headers.get(b"expect", b"").lower() == b"100-continue":
+            self._transport.write(_CONTINUE)
+
+    def _refuse(self, flaw: str) -> None:
+        """Read no more, and say why when it is the turn of what was being read."""
+        self._deaf = True
+        exchange, self._reading = self._reading or self._listener.make(self, self._heard), None
+        exchange.flaw, exchange.keep = flaw, False
+        if exchange.over or self._discarding:
+            self._transport.close()
+        elif exchange.begun:
+            exchange.malformed()
+        else:
+            if exchange not in self._row:
+                self._row.append(exchange)
+            self._turn()
+
+    def answer(self, exchange: Exchange, answer: Answer) -> None:
+        """Write the answer of the first exchange, and turn to the next."""
+        self._row.popleft()
+        keep = exchange.keep and exchange.complete and not self._listener.ending
+        head = [_LINES[answer.status], self._listener.date, b"\r\ncontent-type: ", answer.content_type]
+        for name, value in answer.headers:
+            head += (b"\r\n", name, b": ", value)
+        head.append(b"\r\ncontent-length: %d\r\n" % len(answer.body))
+        head.append(b"\r\n" if keep else b"connection: close\r\n\r\n")
+        if exchange.method != "HEAD":
+            head.append(answer.body)
+        self._transport.write(b"".join(head))
+        if keep:
+            if self._paused and len(self._row) < _AHEAD:
+                self._paused = False
+                self._transport.resume_reading()
+            self._turn()
+        elif exchange.complete or self._deaf or exchange.headers.get(b"expect", b"").lower() == b"100-continue":
+            self._transport.close()  # a client that waits to be asked for its body sends none
+        else:
+            self._discarding = self._listener.now() + _DISCARDED_SECONDS
+
+    def check(self, now: float) -> None:
+        """Look at the clock."""
+        first = self._row[0] if self._row else None
+        if self._discarding:
+            if now > self._discarding:
+                self._transport.close()
+        elif first is not None and not self._blocked:
+            if first.deadline is not None and now > first.deadline:
+                first.expired()
+        elif now - self._heard > self._listener.idle_seconds:
+            self._transport.abort()
+        elif self._reading is not None and now - self._reading.began > self._listener.head_seconds:
+            self._transport.close()
+
+    def end(self) -> None:
+        """Close, unless an exchange is under way: its answer closes."""
+        if not self._row and self._reading is None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Close whatever is under way."""
+        self._transport.abort()
+
+
+class Listener:
+    """All connections of a listening socket."""
+
+    def __init__(
+        self,
+        make: Callable[[Connection, float], Exchange],
+        *,
+        body_bytes: int,
+        idle_seconds: float,
+        head_seconds: float,
+    ) -> None:
+        self.make = make
+        self.body_bytes = body_bytes
+        """Of a request's body, at most."""
+        self.idle_seconds = idle_seconds
+        self.head_seconds = head_seconds
+        self.connections: set[Connection] = set()
+        self.ending = False
+        """Answers are the last of their connections."""
+        self.now = asyncio.get_running_loop().time
+        self.date = b""
+
+    async def open(self, listener: socket.socket) -> None:
+        """Take connections."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: Connection(self), sock=listener, backlog=2048)
+        self._ticking = asyncio.create_task(self._tick())
+
+    async def _tick(self) -> None:
+        while True:
+            self.date = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime()).encode()
+            now = self.now()
+            for connection in tuple(self.connections):
+                connection.check(now)
+            await asyncio.sleep(TICK_SECONDS)
+
+    async def close(self, grace_seconds: float, hurry: asyncio.Event) -> None:
+        """Answer what is under way and on its way, then close; give up after the grace or when `hurry` is set."""
+        self.ending = True
+        until = self.now() + grace_seconds
+        await _sleep(_SETTLING_SECONDS, hurry)
+        self._server.close()
+        for connection in tuple(self.connections):
+            connection.end()
+        while self.connections and self.now() < until and not hurry.is_set():
+            await _sleep(TICK_SECONDS / 10, hurry)
+        for connection in tuple(self.connections):
+            connection.abort()
+        self._ticking.cancel()
+
+
+async def _sleep(seconds: float, hurry: asyncio.Event) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await hurry.wait()
+    except TimeoutError:
+        return
+
+
+def _path(target: bytes) -> str:
+    """The path of a request's target, whatever it holds."""
+    if not target.startswith(b"/"):  # as a proxy is asked, or "*"
+        target = parse_url(target).path or b"/" if b"://" in target else target
+    return target.partition(b"?")[0].decode("latin-1")
