@@ -6,6 +6,7 @@ sends anything, through a port that checks the lease.
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -31,7 +32,7 @@ from planner.policies import at_most, freeze_windows, gate_rules
 from planner.provision import holds_ours
 from planner.reading import Minutes
 from planner.status import StillRuns
-from planner.store import Point, Proposal, Run, Store
+from planner.store import Event, Point, Proposal, Run, Store
 
 LOG = logging.getLogger("planner.daemon")
 RETRY = 2 * MINUTE
@@ -185,10 +186,12 @@ def _verify(world: World, now: datetime) -> Finding:
         said.append(watch.instances(applied, live, now, patience=patience))
     surprise = _surprise(world, now)
     heals = drifted and Drift(world.settings.daemon.drift) is not Drift.LEAVE
-    return Finding(
-        sentence="; ".join(filter(None, (*said, surprise))),
-        replan=bool(surprise or heals) and _planned_before(world, now - watch.SURPRISE),
-    )
+    replan = bool(surprise or heals) and _planned_before(world, now - watch.SURPRISE)
+    if surprise is not None:
+        said.append(f"SURPRISE: {surprise.sentence}")
+        if replan:
+            _note_surprise(world, surprise)
+    return Finding(sentence="; ".join(said), replan=replan)
 
 
 def _plan(world: World, now: datetime) -> Finding:
@@ -354,13 +357,20 @@ def _applied(world: World) -> Plan | None:
     return None if last is None else world.store.plan(last.plan_id)
 
 
-def _surprise(world: World, now: datetime) -> str:
+def _surprise(world: World, now: datetime) -> watch.Surprise | None:
     newest = next(iter(world.store.plans(world.function, limit=1)), None)
     points = [point for point in world.recent(now - LOOK_BACK, now) if point.at + point.step <= now]
     if newest is None or not points:
-        return ""
+        return None
     evidence = world.store.plan(newest.id).evidence
-    return "" if evidence is None else watch.surprise(evidence.band, points)
+    return None if evidence is None else watch.surprise(evidence.band, points)
+
+
+def _note_surprise(world: World, surprise: watch.Surprise) -> None:
+    facts = json.dumps({"from": iso(surprise.start), "to": iso(surprise.end), "least": round(surprise.least, 1)})
+    world.store.control.note_event(
+        Event(function=world.function, kind="surprise", at=surprise.end, sentence=surprise.sentence, facts=facts)
+    )
 
 
 def _planned_before(world: World, moment: datetime) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from planner.base import MINUTE, iso
@@ -39,18 +40,35 @@ def instances(applied: Plan, live: LiveDocument, now: datetime, *, patience: tim
     return f"{count}, others may be starting{trouble}" if now - begun < patience else f"MISSING: only {count}{trouble}"
 
 
-def surprise(band: Band, points: Sequence[Point]) -> str:
-    """A sentence where the newest points were above the band's highest level for SURPRISE; else nothing.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surprise:
+    """From `start` to `end` at least `least` requests were in flight, above the forecast's quantile at `level`."""
 
-    A band is of peaks, so a mean above it says all the more. Points in a gap, or outside the band, say nothing.
+    start: datetime
+    end: datetime
+    least: float
+    level: float
+
+    @property
+    def sentence(self) -> str:
+        """What a person reads."""
+        length = f"{(self.end - self.start) // MINUTE} min"
+        return f"{self.least:.1f} requests in flight or more for {length}, above P{100 * self.level:g} of the forecast"
+
+
+def surprise(band: Band, points: Sequence[Point]) -> Surprise | None:
+    """The newest points in a row that were above the band's highest level, where they last for SURPRISE.
+
+    A band is of peaks, so a mean above it says all the more. Points in a gap, or outside the band, end the row.
     """
-    highest, seen, least = band.values[-1], timedelta(0), float("inf")
+    highest, above = band.values[-1], list[tuple[Point, float]]()
     for point in sorted(points, key=lambda each: each.at, reverse=True):
         slot = (point.at - band.start) // band.slot
         if point.value is None or not 0 <= slot < len(highest) or point.value <= highest[slot]:
-            return ""
-        seen, least = seen + point.step, min(least, point.value)
-        if seen >= SURPRISE:
-            level = f"P{100 * band.levels[-1]:g} of the forecast"
-            return f"SURPRISE: {least:.1f} requests in flight or more for {seen // MINUTE} min, above {level}"
-    return ""
+            break
+        above.append((point, point.value))
+    if sum((point.step for point, _ in above), timedelta(0)) < SURPRISE:
+        return None
+    newest, oldest = above[0][0], above[-1][0]
+    least = min(value for _, value in above)
+    return Surprise(start=oldest.at, end=newest.at + newest.step, least=least, level=band.levels[-1])

@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 
+import pandas as pd
+
 from planner.base import MINUTE, FunctionRef
 from planner.clock import ManualClock
 from planner.config import FunctionConfig, load_config
@@ -29,6 +31,7 @@ from planner.store import Point, Proposal, Run, Store
 
 START = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
 """A Tuesday morning in China: the tide falls for some hours and then rises."""
+HALF_AN_HOUR = 30 * MINUTE
 ASR, TTS = FunctionRef(name="asr-gpu"), FunctionRef(name="tts-gpu")
 REGION = Region(
     functions=tuple(
@@ -70,6 +73,8 @@ class Site:
     metric_ends: datetime | None = None
     """After this no metric comes any more."""
     points: list[Point] = field(default_factory=list)
+    surges: tuple[datetime, datetime, float] | None = None
+    """Between these the load is so many times the usual; then `recent` tells of the load, minute by minute."""
 
     def daemon(
         self, section: str, *functions: FunctionRef, name: str = "one", workers: int = 4
@@ -83,7 +88,7 @@ class Site:
         settings = configured(self.folder, function, section)
 
         def ask(now: datetime, adopt: bool) -> Question:
-            history = moved_to(now, sample())
+            history = self.load(now)
             if self.metric_ends is not None:
                 history = history.until(self.metric_ends)
             return Question(
@@ -107,7 +112,21 @@ class Site:
             recent=self.recent,
         )
 
+    def load(self, now: datetime) -> History:
+        """What is offered, known up to `now` and beyond."""
+        history = moved_to(now, sample())
+        if self.surges is None:
+            return history
+        start, end, times = self.surges
+        series = history.series.copy()
+        series.loc[pd.Timestamp(start) : pd.Timestamp(end - history.step)] *= times
+        return replace(history, series=series)
+
     def recent(self, start: datetime, end: datetime) -> Sequence[Point]:
+        if self.surges is not None:
+            series = self.load(end).series.loc[pd.Timestamp(start - HALF_AN_HOUR) : pd.Timestamp(end)]
+            minutes = series.resample("1min").ffill().loc[pd.Timestamp(start) : pd.Timestamp(end - MINUTE)]
+            return [Point(at=at.to_pydatetime(), value=value, step=MINUTE) for at, value in minutes.items()]
         return [point for point in self.points if start <= point.at < end]
 
     def pass_by(self, span: timedelta = timedelta(0)) -> None:

@@ -45,7 +45,13 @@ def minutes(*values: float | None, first: int = 0) -> list[Point]:
     ],
 )
 def test_a_surprise_is_five_minutes_above_the_highest_level(points: list[Point], *, surprised: bool) -> None:
-    assert bool(watch.surprise(BAND, points)) == surprised
+    assert (watch.surprise(BAND, points) is not None) == surprised
+
+
+def test_a_surprise_says_from_when_to_when_and_how_much() -> None:
+    found = watch.surprise(BAND, minutes(2, 12, 11, 12, 13, 14, 12))
+    assert found == watch.Surprise(start=NOON + MINUTE, end=NOON + 7 * MINUTE, least=11, level=0.99)
+    assert found.sentence == "11.0 requests in flight or more for 6 min, above P99 of the forecast"
 
 
 @pytest.mark.parametrize(
