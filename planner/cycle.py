@@ -6,14 +6,13 @@ sends anything, through a port that checks the lease.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from planner import choices, custody, watch
+from planner import choices, custody, surprises, watch
 from planner.apply import apply
 from planner.base import MINUTE, FunctionRef, iso, minutes_between
 from planner.clock import Clock
@@ -27,12 +26,12 @@ from planner.gate import Drift, GateRules, Ruling, Standing, Verdict, added_hour
 from planner.ledger import promised_beside, promised_today
 from planner.outcome import OutcomeKind
 from planner.pipeline import Question, make_plan, reasoned
-from planner.plan import Plan
+from planner.plan import Band, Plan
 from planner.policies import at_most, freeze_windows, gate_rules
 from planner.provision import holds_ours
 from planner.reading import Minutes
 from planner.status import StillRuns
-from planner.store import Event, Point, Proposal, Run, Store
+from planner.store import Point, Proposal, Run, Store
 
 LOG = logging.getLogger("planner.daemon")
 RETRY = 2 * MINUTE
@@ -188,9 +187,9 @@ def _verify(world: World, now: datetime) -> Finding:
     heals = drifted and Drift(world.settings.daemon.drift) is not Drift.LEAVE
     replan = bool(surprise or heals) and _planned_before(world, now - watch.SURPRISE)
     if surprise is not None:
-        said.append(f"SURPRISE: {surprise.sentence}")
+        said.append(f"SURPRISE: {surprise[0].sentence}")
         if replan:
-            _note_surprise(world, surprise)
+            surprises.note(world.store, world.function, *surprise)
     return Finding(sentence="; ".join(said), replan=replan)
 
 
@@ -357,20 +356,15 @@ def _applied(world: World) -> Plan | None:
     return None if last is None else world.store.plan(last.plan_id)
 
 
-def _surprise(world: World, now: datetime) -> watch.Surprise | None:
+def _surprise(world: World, now: datetime) -> tuple[watch.Surprise, Band] | None:
+    """What was above the newest plan's forecast, and that forecast."""
     newest = next(iter(world.store.plans(world.function, limit=1)), None)
     points = [point for point in world.recent(now - LOOK_BACK, now) if point.at + point.step <= now]
     if newest is None or not points:
         return None
     evidence = world.store.plan(newest.id).evidence
-    return None if evidence is None else watch.surprise(evidence.band, points)
-
-
-def _note_surprise(world: World, surprise: watch.Surprise) -> None:
-    facts = json.dumps({"from": iso(surprise.start), "to": iso(surprise.end), "least": round(surprise.least, 1)})
-    world.store.control.note_event(
-        Event(function=world.function, kind="surprise", at=surprise.end, sentence=surprise.sentence, facts=facts)
-    )
+    found = None if evidence is None else watch.surprise(evidence.band, points)
+    return None if evidence is None or found is None else (found, evidence.band)
 
 
 def _planned_before(world: World, moment: datetime) -> bool:

@@ -154,7 +154,7 @@ class Room:
         if concurrency is None:
             lacked.append("no function to ask for its instance concurrency: 1 is assumed")
         return Question(
-            company=self.company(),
+            company=self.company() if history else self._with_one_offs(self.company(), past),
             now=now,
             horizon=horizon,
             history=past,
@@ -173,6 +173,16 @@ class Room:
 
         folder = folder or self.config.cache_folder
         return NO_FITS if folder is None or folder == Path(OFF) else FitFolder(folder=folder)
+
+    def _with_one_offs(self, company: Dates, history: History) -> Dates:
+        """Besides what people said, the bursts on record that say nothing of the future; a file's load has none."""
+        from planner.calendar.oneoffs import one_offs  # noqa: PLC0415  # as above
+        from planner.surprises import recorded  # noqa: PLC0415  # as above
+
+        if self.settings.history.source == "file":
+            return company
+        seen = recorded(self.on_record, self.settings.ref, since=history.start)
+        return replace(company, ignored=company.ignored + one_offs(seen, history, self.settings.time_zone))
 
     def company(self) -> Dates:
         """What the company's calendar files say."""

@@ -8,8 +8,10 @@ from datetime import datetime, timedelta
 import pytest
 
 from planner.base import MINUTE, iso
+from planner.calendar.oneoffs import one_offs
 from planner.provision import ProvisionConfig
 from planner.reading import least_values
+from planner.surprises import recorded
 from tests.daemon.site import ASR, START, Site
 
 JUMP = START + 35 * MINUTE
@@ -63,9 +65,16 @@ def test_without_leave_nothing_is_sent_for_it(site: Site, section: str) -> None:
     assert site.puts() == 0
 
 
-def test_a_surprise_is_on_record_with_its_span(site: Site) -> None:
+def test_a_surprise_is_on_record_and_left_out_of_later_fits_once_it_has_passed(site: Site) -> None:
     targets(site, "mode: observe", minutes=41)
     event = site.store.control.events(ASR, "surprise")[-1]
     assert json.loads(event.facts)["from"] == iso(JUMP)
     assert json.loads(event.facts)["to"] == iso(JUMP + 5 * MINUTE)
     assert event.sentence.endswith(" requests in flight or more for 5 min, above P99 of the forecast")
+
+    surprises = recorded(site.store, ASR, since=START)
+    site.surges = (JUMP, JUMP + timedelta(minutes=30), 3.0)
+    early, late = (site.load(at).until(at) for at in (JUMP + timedelta(hours=1), JUMP + timedelta(hours=3)))
+    assert one_offs(surprises, early, "Asia/Shanghai") == ()
+    (ignored,) = one_offs(surprises, late, "Asia/Shanghai")
+    assert (ignored.start, ignored.end) == (JUMP, JUMP + timedelta(minutes=30))
