@@ -239,7 +239,7 @@ def test_a_surprise_makes_a_plan_due_and_not_another_for_five_minutes(site: Site
         plans.append(len(site.store.plans(ASR, limit=99)))
 
     assert plans == [1] * 4 + [2] * 5 + [3] * 3
-    assert "SURPRISE: 1000000.0 requests in flight or more for 5 min, above P99 of the forecast" in site.said("verify")
+    assert "SURPRISE: 1000000.0 requests in flight or more for 12 min, above P99 of the forecast" in site.said("verify")
 
 
 def test_what_a_killed_daemon_left_open_is_closed_with_what_is_true(site: Site) -> None:
