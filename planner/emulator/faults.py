@@ -250,7 +250,7 @@ class ClockJump(Ordered):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricFault(Ordered):
-    """Cloud Monitor's points are late, missing or there twice; a hit is one read of points."""
+    """Cloud Monitor's points are late, missing, there twice, or nonsense; a hit is one read of points."""
 
     kind = "metrics"
     scoped_by = "metric"
@@ -263,20 +263,26 @@ class MetricFault(Ordered):
     """Every so-manieth minute, counted from 1970, has no point; 1 leaves none."""
     duplicated: bool = False
     """Every point is there twice."""
+    spoiled: Literal["negative", "nan"] | None = None
+    """Every value is below zero, or no number."""
 
     def _complaint(self) -> str:
         if not 0 <= self.late_seconds <= _LONGEST_SECONDS:
             return "late_seconds must be from 0 to a year's"
         if self.missing_every is not None and self.missing_every < 1:
             return "missing_every must be 1 or more"
-        if not (self.late_seconds or self.missing_every or self.duplicated):
-            return "it needs late_seconds, missing_every or duplicated"
+        if not (self.late_seconds or self.missing_every or self.duplicated or self.spoiled):
+            return "it needs late_seconds, missing_every, duplicated or spoiled"
         return ""
 
     def hides(self, minute: datetime, shown_at: datetime, now: datetime) -> bool:
         """Whether the point of a minute, which would appear at `shown_at`, is not there at `now`."""
         missing = self.missing_every is not None and int(minute.timestamp() // 60) % self.missing_every == 0
         return missing or now < shown_at + timedelta(seconds=self.late_seconds)
+
+    def spoil(self, value: float) -> float:
+        """A value as it is shown."""
+        return {"negative": -1.0 - value, "nan": math.nan, None: value}[self.spoiled]
 
 
 AnyFault = Fault | CapacityFault | QuotaFault | StartupFault | ClockJump | MetricFault

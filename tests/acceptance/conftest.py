@@ -71,10 +71,10 @@ def start(*arguments: object, cwd: Path) -> subprocess.Popen[str]:
     )
 
 
-def run(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+def run(*arguments: object, cwd: Path, seconds: float = 90.0) -> subprocess.CompletedProcess[str]:
     """A command until its end."""
     with start(*arguments, cwd=cwd) as process:
-        out, err = process.communicate(timeout=90)
+        out, err = process.communicate(timeout=seconds)
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import math
 import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -274,10 +275,13 @@ def test_metrics_can_be_late_missing_and_there_twice() -> None:
             MetricFault(missing_every=2): [120.0, 240.0],
             MetricFault(duplicated=True): [60.0, 60.0, 120.0, 120.0, 180.0, 180.0, 240.0, 240.0],
             MetricFault(metric="FunctionAvgDuration", missing_every=1): [60.0, 120.0, 180.0, 240.0],
+            MetricFault(spoiled="negative"): [-61.0, -121.0, -181.0, -241.0],
         }
         for fault, values in expected.items():
             monitor.emulator.faults.add(fault)
             assert monitor.values("FunctionTotalInvocations") == values
+        monitor.emulator.faults.add(MetricFault(spoiled="nan"))
+        assert all(math.isnan(value) for value in monitor.values("FunctionTotalInvocations"))
         monitor.emulator.faults.add(MetricFault(duplicated=True, times=3))
         assert len(monitor.points("FunctionTotalInvocations", length="4")) == 4
         pages = monitor.all_points("FunctionTotalInvocations", length="4")

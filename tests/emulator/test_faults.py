@@ -351,7 +351,7 @@ def test_the_json_form_of_a_fault_is_read_back_as_the_same_fault(fault: AnyFault
         ({"kind": "startup", "factor": 0}, "startup fault: factor must be more than 0 and at most 10000"),
         ({"kind": "startup", "fails": True, "error": ""}, "startup fault: it needs an error"),
         ({"kind": "clock", "by_seconds": -60}, "clock fault: by_seconds must be more than 0, as the clock never goes"),
-        ({"kind": "metrics"}, "metrics fault: it needs late_seconds, missing_every or duplicated"),
+        ({"kind": "metrics"}, "metrics fault: it needs late_seconds, missing_every, duplicated or spoiled"),
         ({"kind": "metrics", "late_seconds": -1}, "metrics fault: late_seconds must be from 0 to a year's"),
         ({"kind": "metrics", "missing_every": 0}, "metrics fault: missing_every must be 1 or more"),
     ],

@@ -158,7 +158,7 @@ class Span:
     after: datetime
     until: datetime
     fault: MetricFault | None = None
-    """What hides some of them."""
+    """What hides some of them, or spoils them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,6 +227,8 @@ def points(
         ]
         if values:
             statistics = _statistics(account, metric, values)
+            if span.fault and span.fault.spoiled:
+                statistics = {name: span.fault.spoil(value) for name, value in statistics.items()}
             yield Point(at=start + shift, dimensions=dimensions, statistics=statistics)
 
 
