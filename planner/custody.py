@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from planner.apply import recover
 from planner.base import FunctionRef, iso
@@ -25,6 +25,8 @@ SETTLED = timedelta(seconds=10)
 """After so long a put of a killed process has arrived, or never will."""
 RECENT = 100
 """Applies to look through for an earlier plan."""
+LATE = timedelta(hours=1)
+"""A put that was taken for lost arrives within this, or never."""
 
 Say = Callable[[str], None]
 
@@ -64,6 +66,18 @@ def taken_out(plan: Plan) -> tuple[ScheduledAction, ...]:
     """The scheduled actions of other people that the plan removes."""
     kept = {action.name for action in plan.wanted.scheduled_actions}
     return tuple(a for a in plan.live.scheduled_actions if not a.ours and a.name not in kept)
+
+
+def late_put(store: Store, applied: Plan, live: ProvisionConfig, now: datetime) -> int | None:
+    """The plan whose document FC holds in the place of what was applied last, where one of ours was sent lately.
+
+    Such a put was on its way when it was taken for lost, so it is no person's change.
+    """
+    if live.digest == applied.wanted.digest:
+        return None
+    tried = (entry for entry in store.audit(applied.function, limit=RECENT) if isinstance(entry, Attempt))
+    lately = dict.fromkeys(one.plan_id for one in tried if now - one.began_at <= LATE)
+    return next((number for number in lately if store.plan(number).wanted.digest == live.digest), None)
 
 
 def to_restore(store: Store, present: Present, *, default: int | None) -> ProvisionConfig:

@@ -178,19 +178,21 @@ def _verify(world: World, now: datetime) -> Finding:
     closed = _close_unfinished(world)
     live = world.fc.get_provision_config(world.function)
     applied = _applied(world)
+    late = None if applied is None else custody.late_put(world.store, applied, live.config, now)
     drifted = applied is not None and live.config.digest != applied.wanted.digest
-    said = [*closed, watch.document(applied, live)]
+    said = [*closed, watch.document(applied, live, late)]
     if applied is not None and not drifted and holds_ours(applied.wanted):
         patience = world.settings.capacity.lead + world.settings.capacity.evaluation_lag + SETTLING
         said.append(watch.instances(applied, live, now, patience=patience))
     surprise = _surprise(world, now)
-    heals = drifted and Drift(world.settings.daemon.drift) is not Drift.LEAVE
-    replan = bool(surprise or heals) and _planned_before(world, now - watch.SURPRISE)
+    heals = late is not None or (drifted and Drift(world.settings.daemon.drift) is not Drift.LEAVE)
+    lately = now - watch.SURPRISE
+    answers = surprise is not None and _planned_before(world, lately)
     if surprise is not None:
         said.append(f"SURPRISE: {surprise[0].sentence}")
-        if replan:
+        if answers:
             surprises.note(world.store, world.function, *surprise)
-    return Finding(sentence="; ".join(said), replan=replan)
+    return Finding(sentence="; ".join(said), replan=answers or (heals and _calm_since(world, lately)))
 
 
 def _plan(world: World, now: datetime) -> Finding:
@@ -304,6 +306,7 @@ def _standing(world: World, made: Plan, applied: Plan | None, now: datetime) -> 
         pushed_at=last.began_at if last else None,
         held=_held(world, applied, now),
         fresh=now - newest <= settings.daemon.fresh_within,
+        undoes=_undoes(world, made, applied, now),
         closing=frozen(freeze_windows(settings), now + settings.daemon.plan_every, settings.time_zone),
         spent_hours=_spent(world, now),
         beside=None if world.shared_quota is None else _beside(world, made),
@@ -320,6 +323,16 @@ def _spent(world: World, now: datetime) -> float:
 def _beside(world: World, made: Plan) -> Minutes:
     minutes = minutes_between(made.schedule.start, made.schedule.end)
     return promised_beside(world.store, world.others, made.schedule.start, minutes)
+
+
+def _undoes(world: World, made: Plan, applied: Plan | None, now: datetime) -> str:
+    """What of the live document the plan takes back at once."""
+    if applied is None or made.live.digest == applied.wanted.digest:
+        return ""
+    if (late := custody.late_put(world.store, applied, made.live, now)) is not None:
+        return f"the put of plan {late} came late, after another one"
+    reverts = Drift(world.settings.daemon.drift) is Drift.REVERT
+    return "somebody else's change is taken back" if reverts else ""
 
 
 def _held(world: World, applied: Plan | None, now: datetime) -> str:
@@ -370,3 +383,9 @@ def _surprise(world: World, now: datetime) -> tuple[watch.Surprise, Band] | None
 def _planned_before(world: World, moment: datetime) -> bool:
     last = world.store.control.last_runs(world.function).get(Job.PLAN)
     return last is None or last.began_at <= moment
+
+
+def _calm_since(world: World, moment: datetime) -> bool:
+    """Whether fewer than two documents were sent since then: with another tool that insists nobody races."""
+    sent = world.store.applied(world.function, limit=2)
+    return len(sent) < 2 or sent[-1].began_at <= moment

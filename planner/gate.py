@@ -93,7 +93,8 @@ class Standing:
     """What is known of a function when the plan is judged.
 
     `applied`: the plan that FC should hold. `held`: why nothing may be sent now (a pause, a frozen window), empty where
-    nothing forbids it. `fresh`: whether the newest metric is as new as the owner asks for.
+    nothing forbids it. `fresh`: whether the newest metric is as new as the owner asks for. `undoes`: what of the live
+    document is to be taken back at once, in words; empty where nothing is.
     """
 
     now: datetime
@@ -101,6 +102,7 @@ class Standing:
     pushed_at: datetime | None
     held: str
     fresh: bool
+    undoes: str = ""
     closing: Freeze | None = None
     """The window without pushes that holds when the next plan is due."""
     spent_hours: float = 0.0
@@ -180,6 +182,8 @@ class _Case:
     @property
     def why(self) -> str:
         """What the push is for."""
+        if self.standing.undoes:
+            return self.standing.undoes
         if self.missing:
             return f"{self.missing} more instances are needed within the hour"
         if self.standing.applied is None:
@@ -220,7 +224,8 @@ def _observed(case: _Case) -> Iterator[Ruling]:
 
 def _drifted(case: _Case) -> Iterator[Ruling]:
     applied = case.standing.applied
-    if case.rules.drift is Drift.LEAVE and applied is not None and case.plan.live.digest != applied.wanted.digest:
+    left = case.rules.drift is Drift.LEAVE and not case.standing.undoes
+    if left and applied is not None and case.plan.live.digest != applied.wanted.digest:
         yield case.hold("somebody else changed the document; it is left until a person adopts or reverts the change")
 
 
@@ -294,8 +299,8 @@ def _local_days(plan: Plan) -> Iterator[tuple[date, datetime, int]]:
 
 
 def _quiet(case: _Case) -> Iterator[Ruling]:
-    """No push for a trifle, and none right after another, unless instances will lack."""
-    if case.missing:
+    """No push for a trifle, and none right after another, unless instances will lack or something is to be undone."""
+    if case.missing or case.standing.undoes:
         return
     since = case.standing.pushed_at
     if since is not None and case.standing.now - since < case.rules.min_interval:

@@ -17,10 +17,12 @@ SURPRISE = 5 * MINUTE
 """So long the load must lie above all that was forecast; also the least time between two plans made for that."""
 
 
-def document(applied: Plan | None, live: LiveDocument) -> str:
-    """Whether Function Compute holds what was applied last."""
+def document(applied: Plan | None, live: LiveDocument, late: int | None = None) -> str:
+    """Whether Function Compute holds what was applied last; `late` is the plan of a put that came after it."""
     if applied is None:
         return "no plan was applied yet"
+    if late is not None:
+        return f"LATE: Function Compute holds the document of plan {late}, whose put was taken for lost"
     if live.config.digest != applied.wanted.digest:
         return f"DRIFTED: somebody else changed the document ({difference(applied.wanted, live.config)})"
     return "the document is as applied" if holds_ours(applied.wanted) else "released"

@@ -50,7 +50,7 @@ SCENES = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Life40:
+class Lived:
     """What one run was, and what came of it."""
 
     seed: int
@@ -116,7 +116,7 @@ class _Course:
         return any(each.harm.hinders and each.begins <= step <= each.ends + lately for each in self.planned)
 
 
-def live(seed: int, folder: Path) -> Life40:
+def live(seed: int, folder: Path) -> Lived:
     """One life, judged."""
     draw = Random(seed)
     name, begin, zone = SCENES[seed % len(SCENES)]
@@ -144,7 +144,7 @@ def live(seed: int, folder: Path) -> Life40:
             if recovered is None and _sound(life) and _enough(life):
                 recovered = life.now - ended
         failures = tuple(_failures(life, watch, recovered))
-        return Life40(
+        return Lived(
             seed=seed,
             scene=name,
             daemons=scene.daemons,
@@ -196,10 +196,13 @@ def _enough(life: Life) -> bool:
 def _failures(life: Life, watch: _Watch, recovered: timedelta | None) -> Iterator[str]:
     """What doesn't hold at the end, a sentence each."""
     assert life.server is not None
+    yield from dict.fromkeys(life.bugs)
     if watch.longest > HEALED:
         yield f"FC held another document for {watch.longest}, and nothing hindered"
     if watch.since is not None:
         yield f"at the end FC holds another document than what was applied last, since {watch.since}"
+    if not any(put.ours for put in life.puts) and life.scene.drift != "leave":
+        yield "no daemon put anything at all"
     if recovered is None or recovered > RECOVERED:
         yield f"document and instances were as wanted {recovered} after the last harm"
     with Store.open(life.database, migrate=False) as store:
@@ -213,6 +216,12 @@ def _failures(life: Life, watch: _Watch, recovered: timedelta | None) -> Iterato
     with closing(sqlite3.connect(life.folder / "planner.db")) as connection:
         if connection.execute("PRAGMA integrity_check").fetchone() != ("ok",):
             yield "the database is damaged"
+    yield from _below_the_floor(life)
+
+
+def _below_the_floor(life: Life) -> Iterator[str]:
+    """From minute to minute without a hole Function Compute wants no less than the owner's floor."""
+    assert life.server is not None
     minutes = life.server.emulator.report(ASR.name, start=life.scene.begin).minutes
     if low := [minute.start for minute in minutes if minute.target < FLOOR]:
         yield f"below the floor of {FLOOR} in {len(low)} minutes from {low[0]} on"
@@ -242,7 +251,7 @@ def _lowered(plan: Plan) -> Iterator[str]:
         yield f"the plan of {plan.created_at} knew nothing after {plan.evidence.history_end}, and lowered capacity"
 
 
-def campaign(seeds: Sequence[int], *, jobs: int = 1) -> list[Life40]:
+def campaign(seeds: Sequence[int], *, jobs: int = 1) -> list[Lived]:
     """All of them, in order; a life that broke the campaign itself is a failure of its own."""
     with tempfile.TemporaryDirectory(prefix="planner-faults-") as folder:
         one = partial(_guarded, Path(folder))
@@ -252,25 +261,25 @@ def campaign(seeds: Sequence[int], *, jobs: int = 1) -> list[Life40]:
             return [_told(life) for life in pool.map(one, seeds)]
 
 
-def _guarded(folder: Path, seed: int) -> Life40:
+def _guarded(folder: Path, seed: int) -> Lived:
     try:
         return live(seed, folder / str(seed))
     except Exception as error:  # noqa: BLE001  # whatever it is, the others go on
         broken = (f"the run broke: {type(error).__name__}: {error}",)
-        return Life40(
+        return Lived(
             seed=seed, scene="", daemons=0, drift="", harms=tuple(each.name for each in _planned(Random(seed), seed)),
             puts=0, healed_seconds=0.0, recovered_seconds=-1.0, failures=broken,
         )  # fmt: skip
 
 
-def _told(life: Life40) -> Life40:
+def _told(life: Lived) -> Lived:
     """A word on the way, since a campaign takes a while."""
     for failure in life.failures:
         sys.stderr.write(f"seed {life.seed} ({', '.join(life.harms)}; {life.scene}, {life.drift}): {failure}\n")
     return life
 
 
-def table(lives: Sequence[Life40]) -> str:
+def table(lives: Sequence[Lived]) -> str:
     """The report for people."""
     harms = Counter(harm for life in lives for harm in life.harms)
     failed = Counter(harm for life in lives if life.failures for harm in life.harms)

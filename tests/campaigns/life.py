@@ -1,11 +1,12 @@
 """A short life: daemons in this process on one database, against the emulator over HTTP, on one time moved by hand.
 
-The wiring is that of `planner run` (configuration, ports, sources, leases). What a real machine does to a daemon is done
-here at the same places: a killed one never comes back from a call or from its database, a wrong clock is its own.
+The wiring is that of `planner run` (configuration, ports, sources, leases). What a real machine does to a daemon is
+done here at the same places: a killed one never comes back from a call or from its database, a wrong clock is its own.
 """
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -155,6 +156,7 @@ class Life:
     full: bool = False
     """Whether the disk has no page more for the database."""
     by_hand: int = 0
+    bugs: list[str] = field(default_factory=list)
 
     def move(self, span: timedelta) -> None:
         """Let time pass for everybody."""
@@ -292,11 +294,31 @@ def a_life(folder: Path, scene: Scene, draw: Random, database: str | None = None
         life.put_by_hand(ProvisionConfig(default_target=STATIC))
         life.move(PAST)
         try:
-            yield life
+            with _heard(life.bugs):
+                yield life
         finally:
             for daemon in life.daemons:
                 daemon.dead = True
                 daemon.store.close()
+
+
+@contextmanager
+def _heard(bugs: list[str]) -> Iterator[None]:
+    """Keep what the daemons' log calls a bug, and all else off the screen."""
+
+    class Listener(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if getattr(record, "action", "") == "bug":
+                bugs.append(f"{record.getMessage()}: {record.exc_info and record.exc_info[1]}")
+
+    log, listener = logging.getLogger("planner.daemon"), Listener()
+    log.addHandler(listener)
+    log.propagate = False
+    try:
+        yield
+    finally:
+        log.removeHandler(listener)
+        log.propagate = True
 
 
 def _tide(draw: Random, begin: datetime) -> Load:
