@@ -234,7 +234,7 @@ class Life:
         for daemon in self.draw.sample(alive, len(alive)):
             with suppress(Killed):
                 daemon.scheduler.beat(daemon.clock.now())
-                daemon.scheduler.drain(lambda: time.sleep(0.001))
+                daemon.scheduler.drain(lambda: time.sleep(0.004))
         self.daemons = [daemon for daemon in self.daemons if not daemon.dead]
         if self.server is not None:
             self.note_puts()

@@ -270,12 +270,17 @@ def main() -> int:
     parser.add_argument("--alone", type=int, default=0, help="days without a daemon afterwards")
     parser.add_argument("--trace", type=Path, help="CSV or Parquet of timestamp,value; the bundled sample without it")
     parser.add_argument("--concurrency", type=int, default=8, help="requests an instance")
+    parser.add_argument("--forecaster", default="auto")
     parser.add_argument("--folder", type=Path, help="where files stay; a temporary folder without it")
     parser.add_argument("--json", type=Path, help="write the report here, too")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary, sample_path() as sample:
         setting = set_up(
-            asked.folder or Path(temporary), asked.trace or sample, concurrency=asked.concurrency, days=asked.days
+            asked.folder or Path(temporary),
+            asked.trace or sample,
+            concurrency=asked.concurrency,
+            days=asked.days,
+            forecaster=asked.forecaster,
         )
         report = campaign(setting, alone_days=asked.alone)
     sys.stdout.write(table(report) + "\n")

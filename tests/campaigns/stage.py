@@ -48,6 +48,7 @@ functions:
   - name: {name}
     instance_concurrency: {concurrency}
     history: {{{history}}}
+    forecast: {{forecaster: {forecaster}}}
     capacity: {{max_instances: {ceiling}}}
     daemon: {{mode: auto, plan_every: 1h}}
 """
@@ -62,6 +63,7 @@ class Setting:
     concurrency: int
     begin: datetime
     days: int
+    forecaster: str = "auto"
 
     @property
     def end(self) -> datetime:
@@ -75,11 +77,18 @@ class Setting:
         return max(math.ceil(float(known.max()) / self.concurrency), 1)
 
 
-def set_up(folder: Path, trace: Path, *, concurrency: int, days: int) -> Setting:
+def set_up(folder: Path, trace: Path, *, concurrency: int, days: int, forecaster: str = "auto") -> Setting:
     """Write the folder's files; ValueError where the trace is too short for that many days after its past."""
     history = read_history(trace)
     begin = (history.start + PAST).astimezone(ZONE).replace(hour=0, minute=0, second=0, microsecond=0) + DAY
-    setting = Setting(folder=folder, trace=history, concurrency=concurrency, begin=begin.astimezone(UTC), days=days)
+    setting = Setting(
+        folder=folder,
+        trace=history,
+        concurrency=concurrency,
+        begin=begin.astimezone(UTC),
+        days=days,
+        forecaster=forecaster,
+    )
     if setting.end > history.end:
         raise ValueError(f"{trace} ends {history.end}, before {days} days from {begin}; give fewer --days")
     folder.mkdir(parents=True, exist_ok=True)
@@ -94,7 +103,14 @@ def configure(setting: Setting, file: str, *, port: int | None) -> None:
     fc = f"fc: {{endpoint: '127.0.0.1:{port}', protocol: http}}" if port else ""
     history = "source: cloudmonitor" if port else "file: trace.csv"
     ceiling = min(3 * setting.static + 20, 1000)
-    text = CONFIG.format(fc=fc, history=history, name=NAME, concurrency=setting.concurrency, ceiling=ceiling)
+    text = CONFIG.format(
+        fc=fc,
+        history=history,
+        name=NAME,
+        concurrency=setting.concurrency,
+        ceiling=ceiling,
+        forecaster=setting.forecaster,
+    )
     (setting.folder / file).write_text(text, encoding="utf-8")
 
 
