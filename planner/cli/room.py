@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from planner.clock import Clock, SystemClock
 from planner.errors import ConfigError, InputError
+from planner.fc.retry import Budgets
 
 if TYPE_CHECKING:
     from planner.base import FunctionRef
@@ -40,6 +41,8 @@ class Room:
     config: Config
     settings: FunctionConfig
     clock: Clock = field(default_factory=SystemClock)
+    budgets: Budgets = field(default_factory=Budgets)
+    """The retries of each API, which all functions of the process share."""
 
     @classmethod
     def open(cls, config_file: Path, function: str | None) -> Room:
@@ -94,7 +97,8 @@ class Room:
                 f"{self.config.path} names no Function Compute",
                 remedy="Set fc.region (the endpoint is then fcv3.<region>.aliyuncs.com) or fc.endpoint.",
             )
-        return connect(Connection(endpoint=f"{self.config.fc.protocol}://{address}"), clock=self.clock)
+        connection = Connection(endpoint=f"{self.config.fc.protocol}://{address}")
+        return connect(connection, clock=self.clock, budgets=self.budgets)
 
     @property
     def connected(self) -> bool:
@@ -209,7 +213,7 @@ class Room:
         """The monitoring system that the history is collected from; ConfigError where there is none."""
         from planner.sources.configured import configured  # noqa: PLC0415  # as above
 
-        return configured(self.config.fc, self.settings, clock=self.clock, environ=os.environ)
+        return configured(self.config.fc, self.settings, clock=self.clock, environ=os.environ, budgets=self.budgets)
 
     def _collected_history(self, now: datetime) -> History:
         """What was collected; where nothing was yet, what the source says, without storing it."""

@@ -37,7 +37,7 @@ class RetryPolicy:
 
 
 class RetryBudget:
-    """A token bucket that all calls of a client share: an outage costs few retries, not three calls a function."""
+    """A token bucket that all calls of an API share: an outage costs few retries, not three calls a function."""
 
     def __init__(self, policy: RetryPolicy, clock: Clock) -> None:
         self._policy, self._clock = policy, clock
@@ -56,12 +56,27 @@ class RetryBudget:
             return True
 
 
-class Retrier:
-    """Carries calls out; one a client, so that they share the budget."""
+class Budgets:
+    """The buckets of one process, one for each API by its host, whichever client or function asks."""
 
-    def __init__(self, policy: RetryPolicy, clock: Clock, draw: Callable[[], float]) -> None:
+    def __init__(self) -> None:
+        self._of: dict[str, RetryBudget] = {}
+        self._lock = Lock()
+
+    def of(self, api: str, policy: RetryPolicy, clock: Clock) -> RetryBudget:
+        """The bucket of an API; made by the policy of whoever asks first."""
+        with self._lock:
+            return self._of.setdefault(api, RetryBudget(policy, clock))
+
+
+class Retrier:
+    """Carries calls out within a budget: its own, unless it is given one to share."""
+
+    def __init__(
+        self, policy: RetryPolicy, clock: Clock, draw: Callable[[], float], budget: RetryBudget | None = None
+    ) -> None:
         self._policy, self._clock, self._draw = policy, clock, draw
-        self._budget = RetryBudget(policy, clock)
+        self._budget = budget or RetryBudget(policy, clock)
 
     def call(self, ask: Callable[[], Answer], again_on: tuple[type[FCError | SourceBusy], ...]) -> Answer:
         """The first answer of `ask`; its last error when tries, budget or patience are used up."""

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from planner.clock import Clock
 from planner.endpoint import is_loopback
 from planner.errors import ConfigError
-from planner.fc.retry import Retrier, RetryPolicy
+from planner.fc.retry import Budgets, Retrier, RetryPolicy
 
 if TYPE_CHECKING:
     from alibabacloud_tea_openapi.models import Config
@@ -62,8 +62,11 @@ def connect(
     clock: Clock,
     retry: RetryPolicy = _DEFAULT_RETRY,
     draw: Callable[[], float] = random.random,
+    budgets: Budgets | None = None,
 ) -> SdkFunctionCompute:
     """A client; nothing is sent yet, and credentials are looked for at the first call.
+
+    `budgets` are the retries that it shares with other clients.
 
     They come from the SDK's default chain (environment, OIDC, profile, RAM role). A plain-HTTP endpoint on this
     machine is the emulator: it gets fixed keys and needs none of its user's.
@@ -75,7 +78,8 @@ def connect(
     transport.mount(connection.protocol, connection.host)
     sdk = Client(sdk_config(connection))
     silence_credentials()
-    return client.SdkFunctionCompute(sdk, connection.host, Retrier(retry, clock, draw))
+    budget = None if budgets is None else budgets.of(f"fc {connection.host}", retry, clock)
+    return client.SdkFunctionCompute(sdk, connection.host, Retrier(retry, clock, draw, budget))
 
 
 def sdk_config(connection: Connection) -> Config:

@@ -21,7 +21,7 @@ from planner.base import MINUTE, FunctionRef
 from planner.clock import Clock
 from planner.errors import FCError, FCRefused, FCThrottled, SourceError
 from planner.fc.asking import translated
-from planner.fc.retry import ANY_TROUBLE, Retrier, RetryPolicy
+from planner.fc.retry import ANY_TROUBLE, Budgets, Retrier, RetryPolicy
 from planner.fc.sdk import Connection, sdk_config, silence_credentials
 from planner.fc.translate import Request
 from planner.sources.metered import Batch, Kept, Span, Tell, Way
@@ -187,6 +187,7 @@ def connect(
     mean_duration: timedelta | None = None,
     retry: RetryPolicy = PATIENT,
     draw: Callable[[], float] = random.random,
+    budgets: Budgets | None = None,
 ) -> CloudMonitor:
     """A source; nothing is sent yet. Credentials are those of `planner.fc.sdk.connect`, found by the same rules.
 
@@ -200,7 +201,8 @@ def connect(
     transport.mount(connection.protocol, connection.host)
     client = Client(sdk_config(connection))
     silence_credentials()
-    retrier = Retrier(retry, clock, draw)
+    budget = None if budgets is None else budgets.of(f"cms {connection.host}", retry, clock)
+    retrier = Retrier(retry, clock, draw, budget)
     return CloudMonitor(client, connection.host, retrier, region=region, mean_duration=mean_duration)
 
 

@@ -8,11 +8,14 @@ from planner.clock import Clock
 from planner.config import FcConfig, FunctionConfig
 from planner.endpoint import is_loopback, monitor_host
 from planner.errors import ConfigError
+from planner.fc.retry import Budgets
 from planner.sources.metered import MetricSource
 
 
-def configured(fc: FcConfig, settings: FunctionConfig, *, clock: Clock, environ: Mapping[str, str]) -> MetricSource:
-    """The source of a function whose history is collected; nothing is sent yet.
+def configured(
+    fc: FcConfig, settings: FunctionConfig, *, clock: Clock, environ: Mapping[str, str], budgets: Budgets | None = None
+) -> MetricSource:
+    """The source of a function whose history is collected; nothing is sent yet. `budgets`: retries to share.
 
     Raises ConfigError where the history comes from elsewhere, or where nothing says where Cloud Monitor is.
     """
@@ -22,7 +25,8 @@ def configured(fc: FcConfig, settings: FunctionConfig, *, clock: Clock, environ:
         from planner.sources.cloudmonitor import connect  # noqa: PLC0415  # as above
 
         connection = Connection(endpoint=_monitor(fc, settings))
-        return connect(connection, region=fc.region, clock=clock, mean_duration=history.mean_duration)
+        mean = history.mean_duration
+        return connect(connection, region=fc.region, clock=clock, mean_duration=mean, budgets=budgets)
     if history.source == "prometheus" and history.prometheus is not None:
         from planner.sources.prometheus import TOKEN_VARIABLE, Prometheus  # noqa: PLC0415  # as above
 
@@ -34,6 +38,7 @@ def configured(fc: FcConfig, settings: FunctionConfig, *, clock: Clock, environ:
             token=environ.get(TOKEN_VARIABLE, ""),
             allow_reserved=asked.allow_reserved,
             clock=clock,
+            budgets=budgets,
         )
     raise ConfigError(
         f"the history of {settings.ref} is not collected: history.source is {history.source}",

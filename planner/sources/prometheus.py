@@ -20,7 +20,7 @@ from urllib.parse import urlencode, urlsplit
 from planner.base import FunctionRef
 from planner.clock import Clock
 from planner.errors import SourceBusy, SourceError
-from planner.fc.retry import Retrier, RetryPolicy
+from planner.fc.retry import Budgets, Retrier, RetryPolicy
 from planner.sources.guarded import Answer, get
 from planner.sources.metered import Batch, Kept, Span, Tell, Way
 from planner.store.records import Point
@@ -48,6 +48,7 @@ class Prometheus:
     allow_reserved: bool = False
     clock: Clock
     retry: RetryPolicy = field(default_factory=RetryPolicy)
+    budgets: Budgets | None = None
     draw: Callable[[], float] = random.random
 
     @property
@@ -68,7 +69,9 @@ class Prometheus:
 
     def read(self, function: FunctionRef, span: Span, *, now: datetime, tell: Tell) -> Batch:  # noqa: ARG002 - the port's
         """The series in a span, a query for each 10,000 points; raises SourceError."""
-        retrier = Retrier(self.retry, self.clock, self.draw)
+        shared = self.budgets
+        budget = None if shared is None else shared.of(f"prometheus {self.url}", self.retry, self.clock)
+        retrier = Retrier(self.retry, self.clock, self.draw, budget)
         found: dict[datetime, float] = {}
         dropped, start = 0, span.start
         while start < span.end:

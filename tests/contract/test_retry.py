@@ -8,7 +8,7 @@ import pytest
 
 from planner.clock import ManualClock
 from planner.errors import FCError, FCRefused, FCServerError, FCThrottled, FCUnreachable
-from planner.fc.retry import ANY_TROUBLE, NO_EFFECT, Retrier, RetryPolicy
+from planner.fc.retry import ANY_TROUBLE, NO_EFFECT, Budgets, Retrier, RetryPolicy
 from tests.builders import NOON
 
 
@@ -88,17 +88,27 @@ def test_what_asking_again_can_not_help_is_asked_once(
 
 def test_in_an_outage_the_budget_bounds_the_retries_of_all_functions_together(clock: ManualClock) -> None:
     """Thirty minutes, 200 functions, a round a minute: 6,000 first calls, and 20 + 0.1/s x 1,800 s = 200 retries."""
-    retrier = a_retrier(clock)
+    budgets, policy = Budgets(), RetryPolicy()
+    retriers = [Retrier(policy, clock, lambda: 1.0, budgets.of("fc", policy, clock)) for _ in range(200)]
     asked = 0
     start = clock.monotonic()
     for minute in range(30):
         clock.sleep(max(0.0, start + 60 * minute - clock.monotonic()))
-        for _ in range(200):
+        for retrier in retriers:
             flaky = Flaky(*[FCUnreachable()] * 3)
             with pytest.raises(FCUnreachable):
                 retrier.call(flaky, ANY_TROUBLE)
             asked += flaky.asked
     assert 6_000 < asked <= 6_000 + 20 + 0.1 * (clock.monotonic() - start)
+
+
+def test_each_api_has_a_budget_of_its_own(clock: ManualClock) -> None:
+    budgets, policy = Budgets(), RetryPolicy(budget=1.0, refill_per_second=0.0)
+    for api in ("fc", "cms"):
+        first, second = (Retrier(policy, clock, lambda: 0.0, budgets.of(api, policy, clock)) for _ in range(2))
+        assert first.call(Flaky(FCServerError()), ANY_TROUBLE) == "answer"
+        with pytest.raises(FCServerError):
+            second.call(Flaky(FCServerError()), ANY_TROUBLE)
 
 
 def test_the_budget_grows_back(clock: ManualClock) -> None:
