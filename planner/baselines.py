@@ -172,10 +172,11 @@ def holt_winters(known: Known) -> ProvisionConfig:
     return replace(steps, tracking_policies=(_tracker(known, HOLT_WINTERS_GUARD),))
 
 
+VENDOR_TARGET = 0.3
 STATIC, VENDOR = "static peak of 7 days", "tracking 0.3 (vendor's)"
 BASELINES: Mapping[str, Baseline] = {
     STATIC: static_peak,
-    VENDOR: tracking(0.3, floor=1),
+    VENDOR: tracking(VENDOR_TARGET, floor=1),
     "tracking 0.6": tracking(0.6),
     "tracking 0.9": tracking(0.9),
     "day and night by cron": two_levels,

@@ -12,7 +12,7 @@ import typer
 
 from planner.cli.options import CONFIG, AsJson, ConfigFile, FunctionName
 from planner.cli.output import err, say, show, show_json
-from planner.cli.planning import Cache, History, Now, instant
+from planner.cli.planning import Cache, History, Now, duration, instant
 from planner.cli.room import Room
 from planner.errors import InputError
 
@@ -68,7 +68,10 @@ def backtest(  # noqa: PLR0917  # typer makes each an option
     from planner.backtest import judged_days, past_of  # noqa: PLC0415  # `planner --help` stays fast
 
     room = Room.open(config, function)
-    again, unseen = _span("--replan", replan), _span("--latency", latency)
+    again, unseen = (
+        duration(option, text, remedy="Write 3m, 1h or 24h.")
+        for option, text in (("--replan", replan), ("--latency", latency))
+    )
     if again <= timedelta(0) or DAY % again or again % timedelta(minutes=1):
         raise InputError(f"--replan {replan} is no whole part of a day", remedy="Write 1h, 6h or 24h.")
     question = room.question(history=history, now=instant("--now", now), horizon=DAY, adopt=False)
@@ -145,15 +148,6 @@ def _report(settings: FunctionConfig, result: Backtest) -> Report:
         dated=settings.price.dated,
         remarks=(estimated, made),
     )
-
-
-def _span(option: str, text: str) -> timedelta:
-    from planner.config.durations import parse_duration  # noqa: PLC0415  # as above
-
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise InputError(f"{option} {text!r} is no duration", remedy="Write 3m, 1h or 24h.") from error
 
 
 @contextmanager

@@ -14,7 +14,17 @@ from typing import Annotated
 import typer
 
 from planner import __version__
-from planner.cli import applying, backtesting, collecting, explaining, inspecting, planning, running, setting_up
+from planner.cli import (
+    applying,
+    backtesting,
+    collecting,
+    explaining,
+    inspecting,
+    planning,
+    rehearsal,
+    running,
+    setting_up,
+)
 from planner.cli.output import fail, report
 from planner.errors import PlannerError
 
@@ -35,7 +45,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for commands in (planning, explaining, backtesting, applying, running, inspecting, collecting, setting_up):
+for commands in (planning, explaining, backtesting, applying, running, inspecting, collecting, rehearsal, setting_up):
     commands.register(app)
 
 

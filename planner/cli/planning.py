@@ -211,14 +211,19 @@ def instant(option: str, text: str | None) -> datetime | None:
     return aware
 
 
-def horizon_of(text: str) -> timedelta:
-    """How far to plan; InputError for what is no span of an hour to a week."""
+def duration(option: str, text: str, *, remedy: str) -> timedelta:
+    """A duration that a person gave; InputError for anything else, `option` named."""
     from planner.config.durations import parse_duration  # noqa: PLC0415  # as above
 
     try:
-        span = parse_duration(text)
+        return parse_duration(text)
     except ValueError as error:
-        raise InputError(f"--horizon {text!r} is no duration", remedy="Write 90m, 24h or 2d.") from error
+        raise InputError(f"{option} {text!r} is no duration", remedy=remedy) from error
+
+
+def horizon_of(text: str) -> timedelta:
+    """How far to plan; InputError for what is no span of an hour to a week."""
+    span = duration("--horizon", text, remedy="Write 90m, 24h or 2d.")
     if not SHORTEST <= span <= LONGEST:
         raise InputError(f"--horizon {text} is outside 1h to 7d", remedy="Write 24h, or another span within a week.")
     return span

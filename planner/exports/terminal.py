@@ -21,6 +21,7 @@ from planner.plan import Change, ChangeKind, Estimate, Plan
 if TYPE_CHECKING:
     from planner.explain import Explanation
     from planner.exports.backtest_words import Report
+    from planner.rehearsal.measured import Rehearsal
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 DAY_CELLS = 72
@@ -85,6 +86,22 @@ def backtest_view(report: Report) -> RenderableType:
         Text(),
         Text(backtest_words.CAPTION, style="dim"),
         Text(backtest_words.grounds(report), style="dim"),
+    )
+
+
+def rehearsal_view(found: Rehearsal) -> RenderableType:
+    """A rehearsal on a terminal: the verdict, the policies side by side, what was scaled and what not."""
+    from planner.exports import rehearsal_words  # noqa: PLC0415  # as above
+
+    table = light_table("", *(f"{run.name}:" for run in found.runs))
+    for row in rehearsal_words.rows(found):
+        table.add_row(*row, style="" if any(row[1:]) else "bold")
+    return Group(
+        Text(rehearsal_words.headline(found), style="bold"),
+        Text(),
+        table,
+        Text(),
+        *(_bullet(text) for text in rehearsal_words.grounds(found)),
     )
 
 

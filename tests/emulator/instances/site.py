@@ -39,9 +39,9 @@ def served(function: FunctionSpec, clock: Clock | None = None, **switches: Any) 
         yield Site(fc=fc)
 
 
-def until(condition: Callable[[], Any]) -> Any:
+def until(condition: Callable[[], Any], patience: float = PATIENCE_SECONDS) -> Any:
     """What the condition gives as soon as it gives something true; fails when patience ends."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         if found := condition():
             return found
