@@ -128,7 +128,7 @@ class Batcher:
 
     def _pump(self) -> None:
         self._scheduled = False
-        while len(self._sent) < self._in_flight and (batch := self._take()):
+        while self._has_room() and (batch := self._take()):
             payload = json.dumps([job.texts[index] for job, index in batch], ensure_ascii=False).encode()
             now = time.monotonic()
             try:
@@ -142,6 +142,12 @@ class Batcher:
             for job, index in batch:
                 if index == 0:
                     self._metrics.queued.observe(now - job.queued_at)
+
+    def _has_room(self) -> bool:
+        """Whether the model is free, or a batch ahead is worth it: a small one grows until its turn."""
+        if not self._sent:
+            return True
+        return len(self._sent) < self._in_flight and 2 * self.waiting >= self._max_batch
 
     def _take(self) -> list[_Piece]:
         """What waits in the lane whose head waits longest, as much as a batch takes."""

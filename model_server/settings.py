@@ -38,7 +38,9 @@ class Settings:
     max_texts: int = _setting(256, "texts of a request, at most")
     max_text_characters: int = _setting(20_000, "characters of a text, at most")
     max_waiting_texts: int = _setting(1024, "texts admitted and not yet answered, at most; beyond it 429")
-    batches_in_flight: int = _setting(2, "batches given to the model's process: one computed, the others at hand")
+    batches_in_flight: int = _setting(
+        2, "batches given to the model's process: one computed, the others, at least half full, at hand"
+    )
     timeout_seconds: float = _setting(10.0, "time for a whole request, its body included; beyond it 504 (body: 408)")
     grace_seconds: int = _setting(15, "time to finish what is in flight at /pre-stop and at SIGTERM")
     keep_alive_seconds: int = _setting(900, "how long an idle connection lives")

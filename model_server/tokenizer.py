@@ -11,7 +11,6 @@ import re
 import struct
 import unicodedata
 import zlib
-from collections.abc import Iterator
 from functools import lru_cache
 from itertools import islice
 
@@ -51,24 +50,20 @@ def encode(text: str, *, hashes: int, max_rows: int) -> bytes:
     usual, and how often a text is flagged, differs by script. Two texts that differ only in width forms,
     compatibility characters or invisible format characters have the same rows.
     """
-    tokens = list(islice(_tokens(text), max_rows - 1))
+    if not text.isascii():
+        text = INVISIBLE.sub("", unicodedata.normalize("NFKC", text))
+    tokens = [match.group() for match in islice(_TOKEN.finditer(text), max_rows - 1)]
     han = 0 if text.isascii() else sum(_HAN_ONLY.match(token) is not None for token in tokens)
-    parts = [_packed([PAD, 1 + (2 * han > len(tokens))])]
+    parts = [_SCRIPT_ROWS[2 * han > len(tokens)]]
     two_before = before = b""
     for token in tokens:
         own = _own_remembered if len(token) <= _REMEMBERED_CHARACTERS else _own
         lower, features = own(token, hashes)
-        pair = b" ".join((before, lower))
-        triple = b" ".join((b"3", two_before, pair))
-        parts += (_PAIR.pack(_hash(triple, hashes), _hash(b"2 " + pair, hashes)), features)
+        pair = before + b" " + lower
+        triple = _hash(b"3 " + two_before + b" " + pair, hashes)
+        parts += (_PAIR.pack(triple, _hash(b"2 " + pair, hashes)), features)
         two_before, before = before, lower
     return b"".join(parts)
-
-
-def _tokens(text: str) -> Iterator[str]:
-    if not text.isascii():
-        text = INVISIBLE.sub("", unicodedata.normalize("NFKC", text))
-    return (match.group() for match in _TOKEN.finditer(text))
 
 
 def _own(token: str, hashes: int) -> tuple[bytes, bytes]:
@@ -87,6 +82,9 @@ _own_remembered = lru_cache(_REMEMBERED)(_own)
 
 def _packed(numbers: list[int]) -> bytes:
     return struct.pack(f"={FEATURES}i", *numbers, *[PAD] * (FEATURES - len(numbers)))
+
+
+_SCRIPT_ROWS = [_packed([PAD, 1 + script]) for script in range(len(SCRIPTS))]
 
 
 def _shape(token: str) -> str:

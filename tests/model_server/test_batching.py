@@ -108,6 +108,24 @@ async def test_several_batches_are_at_hand():
     assert model.batches == [["a"], ["b"]]
 
 
+async def test_a_small_batch_is_not_sent_ahead_but_grows_until_the_model_is_free():
+    model = Model()
+    queue = batcher(model, max_batch=4, in_flight=2)
+    ask(queue, "a")
+    await turn()
+    ask(queue, "b")
+    await turn()
+    assert model.batches == [["a"]]
+    ask(queue, "c")
+    await turn()
+    assert model.batches == [["a"], ["b", "c"]]
+    ask(queue, "d")
+    model.answer()
+    assert model.batches == [["a"], ["b", "c"]]
+    model.answer()
+    assert model.batches[2:] == [["d"]]
+
+
 async def test_a_request_of_many_texts_is_split_and_answered_in_order():
     model = Model()
     queue = batcher(model, max_batch=2)
