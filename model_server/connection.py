@@ -24,8 +24,9 @@ _AHEAD = 16
 """Requests that a client may send before their answers; with so many it is not read any more."""
 _DISCARDED_BYTES = 64 * 1024 * 1024
 _DISCARDED_SECONDS = 2.0
-_SETTLING_SECONDS = 0.2
-"""At the end: how long what is on its way is still taken."""
+_SETTLING = (0.05,) * 4
+"""At the end: how long what is on its way is still taken, in seconds; in parts, so that sockets are read in between
+even where the machine is too busy to keep the time."""
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\ndate: ".encode() for status in HTTPStatus}
@@ -350,7 +351,8 @@ class Listener:
         """Answer what is under way and on its way, then close; give up after the grace or when `hurry` is set."""
         self.ending = True
         until = self.now() + grace_seconds
-        await _sleep(_SETTLING_SECONDS, hurry)
+        for part in _SETTLING:
+            await _sleep(part, hurry)
         self._server.close()
         for connection in tuple(self.connections):
             connection.end()

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from model_server.settings import Settings
-from tests.model_server.serving import WITHIN_SECONDS, answer, serving, until
+from tests.model_server.serving import WITHIN_SECONDS, answer, request, serving, until
 
 
 def ended(server) -> int:
@@ -126,6 +127,57 @@ def test_sigterm_loses_none_of_16_in_flight_and_leaves_no_child(tmp_path):
             assert (got.status, got.json[0]["text"]) == (200, f"slow 0.05 {number}")
         assert ended(server) == 0
         assert not alive(worker)
+
+
+def ask_again_and_again(connection) -> tuple[int, list[int]]:
+    """Requests sent, and the statuses of their answers, until an answer says that it is the last."""
+    sent, statuses = 0, []
+    while True:
+        sent += 1
+        connection.sendall(request(f"{sent}".encode()))
+        got = answer(connection)
+        statuses.append(got.status)
+        if got.headers.get("connection") == "close":
+            return sent, statuses
+
+
+def test_sigterm_under_load_loses_nothing_that_was_sent(tmp_path):
+    with serving(tmp_path) as server, ThreadPoolExecutor(16) as pool:
+        server.ready()
+        clients = [pool.submit(ask_again_and_again, server.connect()) for _ in range(16)]
+        until(lambda: server.metric("model_server_batch_texts_count") > 50, "the load is there")
+        server.process.send_signal(signal.SIGTERM)
+        for client in clients:
+            sent, statuses = client.result()
+            assert statuses == [200] * sent
+        assert ended(server) == 0
+
+
+def resident_mib(process: int) -> float:
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) / 1024
+
+
+def test_memory_does_not_grow_with_requests(tmp_path):
+    with serving(tmp_path) as server:
+        server.ready()
+        connections = [server.connect() for _ in range(8)]
+
+        def ask(times: int) -> None:
+            for number in range(times):
+                for connection in connections:
+                    connection.sendall(request(f"text {number}".encode()) * 10 + request(b"\xff"))
+                for connection in connections:
+                    received = b""
+                    while received.count(b"HTTP/1.1 ") < 11 or not received.endswith(b"}"):  # the last is an error
+                        received += connection.recv(65536)
+                    assert received.count(b"HTTP/1.1 200") == 10
+
+        ask(50)
+        before = [resident_mib(process) for process in (server.process.pid, server.worker)]
+        ask(200)
+        after = [resident_mib(process) for process in (server.process.pid, server.worker)]
+        assert max(b - a for a, b in zip(before, after, strict=True)) < 4
 
 
 def test_pre_stop_finishes_what_is_in_flight_and_refuses_new_work(tmp_path):
