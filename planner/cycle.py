@@ -38,6 +38,8 @@ RETRY = 2 * MINUTE
 """A job that failed is due again after this, if its period isn't shorter."""
 SETTLING = 3 * MINUTE
 """Instances that are missing for longer than this, FC's evaluation and the start-up are reported as missing."""
+UNSENT = timedelta(days=2)
+"""A plan that came to nothing is kept no longer: of 90 kB, each quarter of an hour, they are 260 MB a month."""
 LOOK_BACK = 3 * watch.SURPRISE
 """Points that are older say nothing of the present."""
 MORE = 1.1
@@ -223,8 +225,8 @@ def _plan(world: World, now: datetime) -> Finding:
 def _retain(world: World, now: datetime) -> Finding:
     before = now - world.settings.daemon.keep_records
     runs = world.store.control.forget_runs(world.function, before)
-    plans = world.store.control.forget_plans(world.function, before)
-    return Finding(sentence=f"dropped {runs} runs and {plans} plans of before {iso(before)}")
+    plans = world.store.control.forget_plans(world.function, max(before, now - UNSENT))
+    return Finding(sentence=f"dropped {runs} runs of before {iso(before)} and {plans} plans that came to nothing")
 
 
 _JOBS: Mapping[Job, Callable[[World, datetime], Finding]] = {

@@ -73,5 +73,5 @@ class DaemonConfig(Section):
     keep_records: Annotated[
         Duration,
         AfterValidator(between("1d", "3650d")),
-        Field(description="Runs, and plans that nobody sent or proposed, are dropped"),
+        Field(description="Runs are dropped; plans that nobody sent or proposed after 2d at most"),
     ] = timedelta(days=30)

@@ -318,6 +318,15 @@ def test_old_records_go(site: Site) -> None:
     daemon, _ = site.daemon("mode: observe, keep_records: 1d")
     site.beat(daemon)
     site.beat(daemon, 30 * HOUR)
-    assert site.said("retain") == "dropped 2 runs and 1 plans of before 2026-11-24T07:00:00Z"
+    assert site.said("retain") == "dropped 2 runs of before 2026-11-24T07:00:00Z and 1 plans that came to nothing"
     # The retain of the first day was the newest until now.
     assert len(site.store.control.last_runs(ASR)) == 3
+
+
+def test_plans_that_came_to_nothing_go_after_two_days_however_long_runs_are_kept(site: Site) -> None:
+    daemon, _ = site.daemon("mode: observe")
+    site.beat(daemon)
+    for _ in range(3):
+        site.beat(daemon, 24 * HOUR)
+    assert site.said("retain") == "dropped 0 runs of before 2026-10-28T01:00:00Z and 1 plans that came to nothing"
+    assert [plan.id for plan in site.store.plans(ASR, limit=9)] == [4, 3, 2]
