@@ -3,9 +3,9 @@
     python benchmarks/model_server_endurance.py [--requests 1000000] [--connections 64]
 
 Needs the model's packages (`make setup-model`). The texts, of one to eighty words, are drawn from words made up for
-this run, with one in each that comes once only; one request in a hundred is a bad one. Prints the resident memory of both
-processes at every twentieth of the way, and ends with 1 where one of them grew by more than `ALLOWED_MIB` after the
-first tenth, or where an answer was not the one that was due.
+this run, with one in each that comes once only; one request in a hundred is a bad one. Prints the resident memory of
+both processes at every twentieth of the way, and ends with 1 where one of them grew by more than `ALLOWED_MIB` after
+the first tenth, or where an answer was not the one that was due.
 """
 
 from __future__ import annotations

@@ -169,7 +169,7 @@ class Connection(asyncio.Protocol):
         except HttpParserUpgrade:
             self._deaf = True
         except HttpParserError:
-            self._refuse("this is no HTTP/1.1 request")
+            self._refuse("this is no HTTP request")
         reading = self._reading
         if reading is not None and not reading.path:
             # Its first read is left out where that held the end of another request.

@@ -1,0 +1,130 @@
+"""HTTP as clients really speak it: in pieces, in a row, in old versions, and wrongly."""
+
+from __future__ import annotations
+
+import email.utils
+import json
+
+import pytest
+
+from tests.model_server.serving import WITHIN_SECONDS, answer, request, serving
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with serving(tmp_path_factory.mktemp("server"), "--max-texts", "40") as server:
+        server.ready()
+        yield server
+
+
+def received(connection, answers: int) -> list[tuple[bytes, bytes]]:
+    """Heads and bodies of so many answers with JSON bodies, or of as many as come before the connection closes."""
+    data = b""
+    while data.count(b"HTTP/1.1 ") < answers or not data.endswith((b"]", b"}")):
+        read = connection.recv(65536)
+        if not read:
+            break
+        data += read
+    parts = [part.partition(b"\r\n\r\n") for part in data.split(b"HTTP/1.1 ")[1:]]
+    return [(head, body) for head, _, body in parts]
+
+
+def test_a_request_may_come_byte_by_byte(server):
+    connection = server.connect()
+    for byte in request("很".encode()):
+        connection.sendall(bytes([byte]))
+    assert answer(connection).json[0]["text"] == "很"
+
+
+def test_more_requests_than_are_read_ahead_are_answered_in_order(server):
+    connection = server.connect()
+    texts = [str(number) for number in range(100)]
+    connection.sendall(b"".join(request(text.encode()) for text in texts))
+    assert [json.loads(body)[0]["text"] for _, body in received(connection, 100)] == texts
+
+
+def test_an_answer_at_once_waits_for_those_before_it(server):
+    connection = server.connect()
+    connection.sendall(request(b"slow 0.2") + b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n" + request(b"\xff"))
+    heads = [head[:3] for head, _ in received(connection, 3)]
+    assert heads == [b"200", b"200", b"400"]
+
+
+def test_what_is_no_http_behind_a_request_is_refused_after_its_answer(server):
+    connection = server.connect()
+    connection.sendall(request(b"slow 0.2") + b"nonsense\r\n\r\n")
+    (first, _), (second, why) = received(connection, 2)
+    assert (first[:3], second[:3]) == (b"200", b"400")
+    assert b"HTTP" in why
+    assert connection.recv(1) == b""
+
+
+def test_a_chunk_of_the_wrong_size_is_refused(server):
+    connection = server.connect()
+    connection.sendall(b"POST /invoke HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n")
+    assert answer(connection).status == 400
+
+
+def test_two_lengths_of_one_body_are_refused(server):
+    connection = server.connect()
+    head = b"POST /invoke HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n"
+    connection.sendall(head + b"one")
+    assert answer(connection).status == 400
+
+
+@pytest.mark.parametrize(
+    ("line", "closed"),
+    [
+        (b"HTTP/1.1\r\n", False),
+        (b"HTTP/1.1\r\nConnection: close\r\n", True),
+        (b"HTTP/1.0\r\n", True),
+        (b"HTTP/1.0\r\nConnection: keep-alive\r\n", False),
+    ],
+)
+def test_a_connection_lives_on_as_the_client_asks(server, line, closed):
+    connection = server.connect()
+    connection.sendall(b"GET /health " + line + b"Host: x\r\n\r\n")
+    got = answer(connection)
+    assert got.status == 200
+    assert (got.headers.get("connection") == "close") == closed
+    if closed:
+        assert connection.recv(1) == b""
+    else:
+        connection.sendall(request(b"one"))
+        assert answer(connection).status == 200
+
+
+def test_an_upgrade_is_not_taken_and_the_answer_is_the_last(server):
+    connection = server.connect()
+    connection.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n\x81\x05")
+    got = answer(connection)
+    assert (got.status, got.headers["connection"]) == (200, "close")
+    assert connection.recv(1) == b""
+
+
+def test_a_target_may_name_the_host_and_carry_a_query(server):
+    connection = server.connect()
+    for target in (b"http://somewhere/health?x=1", b"/health?"):
+        connection.sendall(b"GET " + target + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert answer(connection).status == 200
+
+
+def test_answers_are_dated(server):
+    assert email.utils.parsedate_to_datetime(server.call("GET", "/health").headers["date"]).tzinfo is not None
+
+
+def test_a_client_that_reads_late_gets_all_its_answers(server):
+    connection = server.connect()
+    body = json.dumps(["x" * 19_000] * 40).encode()
+    connection.sendall(b"".join(request(body, Content_Type="application/json") for _ in range(8)))
+    answers = received(connection, 8)
+    assert [len(json.loads(text)) for _, text in answers] == [40] * 8
+    assert server.invoke("one").status == 200
+
+
+def test_a_head_that_does_not_come_to_its_end_is_closed(tmp_path):
+    with serving(tmp_path, "--timeout-seconds", "0.3") as server:
+        connection = server.connect()
+        connection.settimeout(WITHIN_SECONDS)
+        connection.sendall(b"GET / HTTP/1.1\r\nHost:")
+        assert connection.recv(1) == b""
