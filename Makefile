@@ -64,9 +64,12 @@ fmt: $(VENV)/.dev ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-campaign: $(VENV)/.dev ## the longer proofs: properties on a thousand new examples each, and the kills again and again
+campaign: $(VENV)/.dev ## the longer proofs: properties on new examples, the kills again and again, 28 days, 200 lives
 	HYPOTHESIS_PROFILE=explore $(BIN)/python -m pytest -n 2 tests/core tests/documents tests/forecast tests/history tests/plancodec tests/store tests/emulator
 	for round in 1 2 3 4 5; do $(BIN)/python -m pytest tests/apply/test_kill9.py tests/acceptance || exit 1; done
+	$(BIN)/python -m tests.campaigns.faults --runs 200
+	$(BIN)/python -m tests.campaigns.month --days 28
+	$(BIN)/python -m tests.campaigns.month --days 7 --alone 7
 
 golden: $(VENV)/.dev ## write the golden files of the exports and the figures of the docs anew (in a commit of their own)
 	GOLDEN=write $(BIN)/python -m pytest tests/exports tests/docs

@@ -199,6 +199,14 @@ def test_a_peak_over_the_quota_is_a_breach() -> None:
     assert [b.rule for b in plan(function=a_function(safety={"quota": 1})).breaches] == [Rule.QUOTA]
 
 
+def test_demand_above_the_owners_ceiling_is_clipped_and_said() -> None:
+    usual = plan().schedule.per_minute().max()
+    low = plan(function=a_function(capacity={"max_instances": 2}))
+    assert usual > low.schedule.per_minute().max() == 2
+    assert [note.split(" needs ")[0] for note in low.notes if "clipped" in note] == ["clipped: P90 of the peak"]
+    assert not any("clipped" in note for note in plan().notes)
+
+
 def test_a_foreign_schedule_in_the_horizon_is_unsafe_until_it_is_adopted() -> None:
     sale = an_action(WEEKS.end + HOUR, 30, name="sale")
     live = ProvisionConfig(default_target=6, scheduled_actions=(sale,), tracking_policies=(a_tracker("busy"),))
