@@ -93,6 +93,8 @@ lock: ## compile the lock files anew (needs uv)
 	uv pip compile pyproject.toml --universal --group dev --extra postgres --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" -c requirements.lock -o requirements-dev.lock -q
 	uv pip compile --group audit --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" -o requirements-audit.lock -q
 	awk 'BEGIN {print "# The PostgreSQL driver, cut out of requirements-dev.lock by `make lock`."} /^[^ #]/ {on = /^psycopg/} on' requirements-dev.lock > deploy/requirements-postgres.lock
+	uv pip compile pyproject.toml --universal --extra sls --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header -c requirements.lock -o deploy/requirements-sls.lock -q
+	awk 'BEGIN {print "# Log Service'"'"'s SDK, what it needs beside requirements.lock, by `make lock`."} NR == FNR {known[$$1]; next} /^[^ #]/ {on = !($$1 in known)} on' requirements.lock deploy/requirements-sls.lock > deploy/.sls && mv deploy/.sls deploy/requirements-sls.lock
 
 $(AUDIT)/.done: requirements-audit.lock
 	@echo "Installing the pinned auditing tools into $(AUDIT) ..."
@@ -101,7 +103,7 @@ $(AUDIT)/.done: requirements-audit.lock
 	@touch $@
 
 audit: $(AUDIT)/.done ## ask OSV, an advisory service on the internet, about every pinned package
-	@$(AUDIT)/bin/python scripts/audit.py $(AUDIT)/bin/pip-audit requirements*.lock deploy/requirements-postgres.lock
+	@$(AUDIT)/bin/python scripts/audit.py $(AUDIT)/bin/pip-audit requirements*.lock deploy/requirements-*.lock
 
 sbom: $(AUDIT)/.done ## write dist/sbom.json: what the image's packages are pinned to, as CycloneDX
 	@mkdir -p dist

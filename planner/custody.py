@@ -12,10 +12,14 @@ from datetime import datetime, timedelta
 from planner.apply import recover
 from planner.base import FunctionRef, iso
 from planner.clock import Clock
+from planner.config import FunctionConfig
 from planner.errors import InputError
 from planner.fc.port import FunctionCompute
+from planner.freeze import frozen
+from planner.gate import Drift
 from planner.outcome import LONGEST_APPLY, Outcome, OutcomeKind
 from planner.plan import Plan
+from planner.policies import freeze_windows
 from planner.provision import ProvisionConfig, ScheduledAction, holds_ours
 from planner.status import StillRuns
 from planner.store import Adoption, Attempt, Store
@@ -186,3 +190,28 @@ def _policies(document: ProvisionConfig) -> int:
 
 def _word(*, on: bool) -> str:
     return "on" if on else "off"
+
+
+def held(store: Store, settings: FunctionConfig, applied: Plan | None, now: datetime) -> str:
+    """Why nothing may be sent for a function now; empty where something may."""
+    pause = store.control.paused(settings.ref, now=now)
+    if pause is not None:
+        until = f" until {iso(pause.until)}" if pause.until else ""
+        why = f": {pause.why}" if pause.why else ""
+        return f"paused by {pause.who} since {iso(pause.since)}{until}{why}"
+    freeze = frozen(freeze_windows(settings), now, settings.time_zone)
+    if freeze is not None:
+        return freeze.sentence
+    if applied is not None and not holds_ours(applied.wanted):
+        return "released; the next plan that a person applies begins anew"
+    return ""
+
+
+def undoes(store: Store, settings: FunctionConfig, made: Plan, applied: Plan | None, now: datetime) -> str:
+    """What of the live document the plan takes back at once."""
+    if applied is None or made.live.digest == applied.wanted.digest:
+        return ""
+    if (late := late_put(store, applied, made.live, now)) is not None:
+        return f"the put of plan {late} came late, after another one"
+    reverts = Drift(settings.daemon.drift) is Drift.REVERT
+    return "somebody else's change is taken back" if reverts else ""

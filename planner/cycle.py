@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from planner import choices, custody, surprises, watch
+from planner import choices, custody, starts, surprises, watch
 from planner.apply import apply
 from planner.base import MINUTE, FunctionRef, iso, minutes_between
 from planner.clock import Clock
@@ -23,12 +23,14 @@ from planner.fc.port import FunctionCompute
 from planner.forecasters.keeping import NO_FITS, Fits
 from planner.freeze import frozen
 from planner.gate import Drift, GateRules, Ruling, Standing, Verdict, added_hours, most_at_once, rule
+from planner.lead import Lead
 from planner.ledger import promised_beside, promised_today
+from planner.notices import Alert, alerts
 from planner.outcome import OutcomeKind
 from planner.pipeline import Question, make_plan, reasoned
 from planner.plan import Band, Plan
 from planner.policies import at_most, freeze_windows, gate_rules
-from planner.provision import holds_ours
+from planner.provision import LiveDocument, holds_ours
 from planner.reading import Minutes
 from planner.status import StillRuns
 from planner.store import Point, Proposal, Run, Store
@@ -59,7 +61,8 @@ class World:
     `ask` gathers what a plan needs at an instant; its second argument lets the plan take out other people's scheduled
     actions. `recent` gives the stored points that begin between two instants, where the history is one that goes on.
     `others` are the functions that have `shared_quota` instances together with this one; None: nobody counts.
-    `collect` fetches new points and says so in a sentence; None: there is nothing to fetch.
+    `collect` fetches new points and says so in a sentence; None: there is nothing to fetch. People are told of what
+    lasts once in `repeat_every`.
     """
 
     settings: FunctionConfig
@@ -74,12 +77,17 @@ class World:
     fits: Fits = NO_FITS
     others: tuple[FunctionRef, ...] = ()
     shared_quota: int | None = None
+    repeat_every: timedelta = timedelta(hours=1)
     stopping: Callable[[], bool] = lambda: False
 
     @property
     def function(self) -> FunctionRef:
         """Whose jobs they are."""
         return self.settings.ref
+
+    def lead(self, now: datetime) -> Lead:
+        """What plans go by now."""
+        return starts.lead_of(self.store, self.function, self.settings.capacity, now)
 
     def leave(self, _stage: str = "") -> None:
         """Raise Stopping when the daemon is being stopped; called where nothing is under way."""
@@ -89,12 +97,16 @@ class World:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What a job came to. `replan`: a plan is due at once. `plan`: the id of the one that it is about."""
+    """What a job came to. `replan`: a plan is due at once. `plan`: the id of the one that it is about.
+
+    `alerts` are for people; what lasts may be said each time.
+    """
 
     sentence: str
     failed: bool = False
     replan: bool = False
     plan: int | None = None
+    alerts: tuple[Alert, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +179,7 @@ def carry_out(job: Job, world: World) -> Told:
         sentence=finding.sentence,
     )
     world.store.control.note_run(run)
+    alerts.note_of(world.store, run, finding.alerts, repeat_every=world.repeat_every)
     return Told(run=run, finding=finding)
 
 
@@ -183,8 +196,12 @@ def _verify(world: World, now: datetime) -> Finding:
     late = None if applied is None else custody.late_put(world.store, applied, live.config, now)
     drifted = applied is not None and live.config.digest != applied.wanted.digest
     said = [*closed, watch.document(applied, live, late)]
+    if applied is not None:
+        before = starts.last_look(world.store, world.function)
+        look = starts.Look(now=now, before=before, live=live, plan=applied, as_applied=not drifted)
+        starts.note_look(world.store, look)
     if applied is not None and not drifted and holds_ours(applied.wanted):
-        patience = world.settings.capacity.lead + world.settings.capacity.evaluation_lag + SETTLING
+        patience = world.lead(now).whole + SETTLING
         said.append(watch.instances(applied, live, now, patience=patience))
     surprise = _surprise(world, now)
     heals = late is not None or (drifted and Drift(world.settings.daemon.drift) is not Drift.LEAVE)
@@ -194,7 +211,8 @@ def _verify(world: World, now: datetime) -> Finding:
         said.append(f"SURPRISE: {surprise[0].sentence}")
         if answers:
             surprises.note(world.store, world.function, *surprise)
-    return Finding(sentence="; ".join(said), replan=answers or (heals and _calm_since(world, lately)))
+    replan = answers or (heals and _calm_since(world, lately))
+    return Finding(sentence="; ".join(said), replan=replan, alerts=alerts.of_look(said, live))
 
 
 def _plan(world: World, now: datetime) -> Finding:
@@ -204,7 +222,7 @@ def _plan(world: World, now: datetime) -> Finding:
     # To put the plan back includes taking out the scheduled actions that somebody else added since.
     reverts = applied is not None and Drift(world.settings.daemon.drift) is Drift.REVERT
     kept = choices.newest(world.store, world.function, now)
-    question = replace(world.ask(now, reverts), chosen=kept)
+    question = replace(world.ask(now, reverts), chosen=kept, lead=world.lead(now))
     rules = _rules(world, now)
     done = reasoned(world.settings, question, world.leave, fits=world.fits)
     made, chosen = done.plan, done.decision.chosen
@@ -218,13 +236,14 @@ def _plan(world: World, now: datetime) -> Finding:
         choices.keep(world.store, world.function, chosen)
     number = world.store.save_plan(made, who=world.who, at=world.clock.now())
     ruling = rule(made, _standing(world, made, applied, now), rules)
-    finding = _decided(world, made, number, ruling, now)
+    finding = _decided(world, made, number, ruling, question.live, now)
     return replace(finding, sentence="; ".join((*closed, f"plan {number}: {finding.sentence}")), plan=number)
 
 
 def _retain(world: World, now: datetime) -> Finding:
     before = now - world.settings.daemon.keep_records
     runs = world.store.control.forget_runs(world.function, before)
+    world.store.control.forget_events(world.function, before)
     plans = world.store.control.forget_plans(world.function, max(before, now - UNSENT))
     return Finding(sentence=f"dropped {runs} runs of before {iso(before)} and {plans} plans that came to nothing")
 
@@ -237,10 +256,12 @@ _JOBS: Mapping[Job, Callable[[World, datetime], Finding]] = {
 }
 
 
-def _decided(world: World, made: Plan, number: int, ruling: Ruling, now: datetime) -> Finding:
+def _decided(  # noqa: PLR0917  # what a decision is about
+    world: World, made: Plan, number: int, ruling: Ruling, live: LiveDocument, now: datetime
+) -> Finding:
     match ruling.verdict:
         case Verdict.PUSH:
-            return _push(world, made, ruling)
+            return _push(world, made, ruling, live)
         case Verdict.PROPOSE:
             return _propose(world, number, ruling, now)
         case Verdict.HOLD:
@@ -249,14 +270,17 @@ def _decided(world: World, made: Plan, number: int, ruling: Ruling, now: datetim
             assert_never(ruling.verdict)
 
 
-def _push(world: World, made: Plan, ruling: Ruling) -> Finding:
+def _push(world: World, made: Plan, ruling: Ruling, live: LiveDocument) -> Finding:
     said: list[str] = []
     custody.adopt(world.store, made, who=world.who, clock=world.clock, say=said.append)
+    asked_at = world.clock.now()
     # The instances are looked for by the next verify.
     outcome = apply(
         made, fc=world.fc, audit=world.store, clock=world.clock, who=world.who, follow=timedelta(0), force=False
     )
     custody.settle(world.store, made, outcome)
+    if outcome.kind is OutcomeKind.APPLIED:
+        starts.note_put(world.store, made, live, asked_at)
     failed = outcome.kind in (OutcomeKind.REFUSED, OutcomeKind.DRIFTED, OutcomeKind.FAILED)
     sentence = " ".join((f"{outcome.kind.value}: {ruling.sentence}; {outcome.message}", *said))
     return Finding(sentence=sentence, failed=failed)
@@ -266,13 +290,15 @@ def _propose(world: World, number: int, ruling: Ruling, now: datetime) -> Findin
     last = _last_proposal(world)
     if last is not None and now < last.expires_at:
         if last.approved is None:
-            return Finding(sentence=f"plan {last.plan_id} waits for a person until {iso(last.expires_at)}")
+            waits = f"plan {last.plan_id} waits for a person until {iso(last.expires_at)}"
+            return Finding(sentence=waits, alerts=(alerts.proposal(last.plan_id, f"{waits}: {last.sentence}"),))
         if last.approved is False:
             until = f"nothing is proposed until {iso(last.expires_at)}"
             return Finding(sentence=f"plan {last.plan_id} was rejected by {last.decided_by}; {until}")
     expires = now + world.settings.daemon.proposal_lasts
     world.store.control.propose(number, ruling.sentence, at=now, expires_at=expires)
-    return Finding(sentence=f"proposed until {iso(expires)}: {ruling.sentence}; `planner approve {number}`")
+    sentence = f"proposed until {iso(expires)}: {ruling.sentence}; `planner approve {number}`"
+    return Finding(sentence=sentence, alerts=(alerts.proposal(number, f"plan {number} is {sentence}"),))
 
 
 def _rules(world: World, now: datetime) -> GateRules:
@@ -306,9 +332,9 @@ def _standing(world: World, made: Plan, applied: Plan | None, now: datetime) -> 
         now=now,
         applied=applied,
         pushed_at=last.began_at if last else None,
-        held=_held(world, applied, now),
+        held=custody.held(world.store, settings, applied, now),
         fresh=now - newest <= settings.daemon.fresh_within,
-        undoes=_undoes(world, made, applied, now),
+        undoes=custody.undoes(world.store, settings, made, applied, now),
         closing=frozen(freeze_windows(settings), now + settings.daemon.plan_every, settings.time_zone),
         spent_hours=_spent(world, now),
         beside=None if world.shared_quota is None else _beside(world, made),
@@ -325,30 +351,6 @@ def _spent(world: World, now: datetime) -> float:
 def _beside(world: World, made: Plan) -> Minutes:
     minutes = minutes_between(made.schedule.start, made.schedule.end)
     return promised_beside(world.store, world.others, made.schedule.start, minutes)
-
-
-def _undoes(world: World, made: Plan, applied: Plan | None, now: datetime) -> str:
-    """What of the live document the plan takes back at once."""
-    if applied is None or made.live.digest == applied.wanted.digest:
-        return ""
-    if (late := custody.late_put(world.store, applied, made.live, now)) is not None:
-        return f"the put of plan {late} came late, after another one"
-    reverts = Drift(world.settings.daemon.drift) is Drift.REVERT
-    return "somebody else's change is taken back" if reverts else ""
-
-
-def _held(world: World, applied: Plan | None, now: datetime) -> str:
-    pause = world.store.control.paused(world.function, now=now)
-    if pause is not None:
-        until = f" until {iso(pause.until)}" if pause.until else ""
-        why = f": {pause.why}" if pause.why else ""
-        return f"paused by {pause.who} since {iso(pause.since)}{until}{why}"
-    freeze = frozen(freeze_windows(world.settings), now, world.settings.time_zone)
-    if freeze is not None:
-        return freeze.sentence
-    if applied is not None and not holds_ours(applied.wanted):
-        return "released; the next plan that a person applies begins anew"
-    return ""
 
 
 def _close_unfinished(world: World) -> list[str]:

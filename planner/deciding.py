@@ -26,7 +26,8 @@ from planner.forecasters.keeping import NO_FITS, Fits
 from planner.guard import GuardWindow
 from planner.history import History
 from planner.lately import busy_instances
-from planner.policies import calendar_of, forecast_settings, risk_rules, sizing_of, step_rules
+from planner.lead import Lead
+from planner.policies import calendar_of, forecast_settings, risk_rules, sizing_of, step_rules, with_lead
 from planner.provision import MAX_TRACKERS, LiveDocument, ProvisionConfig, ScheduledAction
 from planner.recurring import WEEK, day_patterns
 
@@ -49,7 +50,8 @@ class Question:
     `endpoint` is the Function Compute that was read, `instance_concurrency` is already settled (configured, or read
     from the function). `adopt`: the plan may replace scheduled actions that a person made. `company` is what the
     company's calendar files say, `lacked` says in words what could not be read. `chosen`: what was chosen before; it is
-    followed where it was chosen under the same settings and its forecaster can be used, else all is chosen anew.
+    followed where it was chosen under the same settings and its forecaster can be used, else all is chosen anew. `lead`
+    was chosen from the records; None: as configured, or assumed.
     """
 
     now: datetime
@@ -62,6 +64,7 @@ class Question:
     company: Dates = field(default_factory=Dates)
     lacked: tuple[str, ...] = ()
     chosen: Chosen | None = None
+    lead: Lead | None = None
 
     @property
     def end(self) -> datetime:
@@ -103,6 +106,8 @@ class Ground:
     """What everything is decided on: the question with what is known at its minute, and `kept` of the live document."""
 
     settings: FunctionConfig
+    """With the lead that the question brings."""
+    configured: FunctionConfig
     question: Question
     foreign: tuple[ScheduledAction, ...]
     kept: ProvisionConfig
@@ -134,9 +139,10 @@ class Ground:
     def under(self) -> str:
         """Digest of what a choice depends on besides the history.
 
-        Not of what only the daemon goes by, nor of the ceiling: a push that is capped follows the same choice.
+        Not of what only the daemon goes by, nor of the ceiling: a push that is capped follows the same choice. Nor of a
+        learnt lead, which moves with each rise.
         """
-        said = self.settings.model_dump_json(exclude={"daemon": True, "capacity": {"max_instances"}})
+        said = self.configured.model_dump_json(exclude={"daemon": True, "capacity": {"max_instances"}})
         known = f"{said} {self.question.instance_concurrency} {self.question.company!r}"
         return hashlib.sha256(known.encode()).hexdigest()
 
@@ -150,7 +156,8 @@ def ground_of(settings: FunctionConfig, question: Question) -> Ground:
     adopted = foreign if question.adopt else ()
     acting = acting_of(settings, question)
     return Ground(
-        settings=settings,
+        settings=settings if question.lead is None else with_lead(settings, question.lead),
+        configured=settings,
         question=question,
         foreign=foreign,
         kept=replace(live, scheduled_actions=tuple(a for a in live.scheduled_actions if a not in adopted)),

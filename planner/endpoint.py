@@ -19,6 +19,11 @@ def monitor_host(region: str) -> str:
     return f"metrics.{region}.aliyuncs.com"
 
 
+def log_host(region: str) -> str:
+    """The public endpoint of Log Service in a region (its documentation, "endpoints")."""
+    return f"{region}.log.aliyuncs.com"
+
+
 def is_loopback(host: str) -> bool:
     """Whether `host` or `host:port` is this machine; an IPv6 address with a port has brackets."""
     try:

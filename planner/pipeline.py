@@ -19,6 +19,7 @@ from planner.evidence import collect_evidence, notes, reasons, waking
 from planner.forecast import Champion
 from planner.forecasters.keeping import NO_FITS, Fits
 from planner.lately import observed_instances
+from planner.lead import Lead
 from planner.plan import Breach, Estimate, Plan
 from planner.policies import allocation, guard_policy, safety_rules, scene_of, sizing_of
 from planner.provision import ProvisionConfig, ScheduledAction
@@ -54,7 +55,8 @@ def reasoned(
 ) -> Reasoned:
     """The same, with what was decided on the way."""
     ground = ground_of(settings, question)
-    question, now, live = ground.question, ground.question.now, ground.question.live.config
+    settings, question = ground.settings, ground.question
+    now, live = question.now, question.live.config
     decision = decide(ground, progress, fits)
     progress("writing the document")
     document = compile_document(_wanted(settings, question, decision), ground.kept)
@@ -83,11 +85,12 @@ def reasoned(
             guard=decision.guard,
             end=question.end,
             instance_concurrency=question.instance_concurrency,
-            lead=settings.capacity.lead + settings.capacity.evaluation_lag,
+            lead=settings.capacity.start_up + settings.capacity.evaluation_lag,
         ),
         notes=(
             question.history.basis,
             *_clipped(settings, question, decision),
+            *_led(question.lead),
             *decision.acting.notes,
             *notes(live, document, ground.adopted),
             *waking(document, settings.capacity.wake),
@@ -165,3 +168,8 @@ def _clipped(settings: FunctionConfig, question: Question, decision: Decision) -
         return ()
     note = f"clipped: P{100 * SHOWN:g} of the peak needs {needed} instances, capacity.max_instances allows {ceiling}; "
     return (note + "raise it, and the account's quota, or the rest is cold",)
+
+
+def _led(lead: Lead | None) -> tuple[str, ...]:
+    """A word on a lead that nobody typed."""
+    return (f"lead: {lead.sentence}",) if lead is not None and lead.source == "learnt" else ()

@@ -18,6 +18,7 @@ from planner.freeze import Dated, Weekly, Window
 from planner.gate import Drift, GateRules, Mode
 from planner.guard import NO_GUARD, Guard
 from planner.guardrails import CustomTracker, GuardPolicy
+from planner.lead import Lead
 from planner.provision import MetricType, ProvisionConfig
 from planner.risk import GUARDS, Objective, RiskRules
 from planner.safety import SafetyRules
@@ -90,10 +91,16 @@ def sizing_of(settings: FunctionConfig, instance_concurrency: int) -> Sizing:
     )
 
 
+def with_lead(settings: FunctionConfig, lead: Lead) -> FunctionConfig:
+    """The settings with a lead that was chosen for them."""
+    capacity = settings.capacity.model_copy(update={"lead": lead.span})
+    return settings.model_copy(update={"capacity": capacity})
+
+
 def step_rules(settings: FunctionConfig, max_steps: int) -> StepRules:
     """For the capacity schedule."""
     return StepRules(
-        lead=settings.capacity.lead + settings.capacity.evaluation_lag,
+        lead=settings.capacity.start_up + settings.capacity.evaluation_lag,
         dwell=settings.capacity.dwell,
         growth_per_minute=settings.capacity.growth_per_minute,
         max_steps=max(max_steps, 1),
@@ -111,7 +118,7 @@ def risk_rules(settings: FunctionConfig, sizing: Sizing, steps: StepRules) -> Ri
     return RiskRules(
         sizing=sizing,
         steps=steps,
-        objective=Objective(cold_share=settings.objective.cold_share, start_up=settings.capacity.lead),
+        objective=Objective(cold_share=settings.objective.cold_share, start_up=settings.capacity.start_up),
         guards=guards,
         guard_ceiling=settings.safety.quota or settings.capacity.max_instances,
     )
@@ -202,7 +209,7 @@ def scene_of(settings: FunctionConfig, start: datetime, end: datetime, instance_
         start=start,
         end=end,
         instance_concurrency=instance_concurrency,
-        start_up=settings.capacity.lead,
+        start_up=settings.capacity.start_up,
         prices=prices(settings),
     )
 

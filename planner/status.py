@@ -10,10 +10,12 @@ from planner.base import FunctionRef, iso
 from planner.config import FunctionConfig
 from planner.fc.compare import difference
 from planner.freeze import Freeze, frozen
+from planner.lead import Lead
 from planner.outcome import LONGEST_APPLY
 from planner.plan import Plan
 from planner.policies import freeze_windows
 from planner.provision import LiveDocument, holds_ours
+from planner.starts import lead_of
 from planner.store import Attempt, Lease, Pause, Proposal, Run, Store
 
 StillRuns = Callable[[str, datetime, datetime], bool | None]
@@ -103,6 +105,7 @@ class Status:
     last: Attempt | None
     unfinished: tuple[Unfinished, ...]
     care: Care
+    lead: Lead
 
     def rows(self) -> tuple[tuple[str, str], ...]:
         """Label and sentence, for people."""
@@ -110,6 +113,7 @@ class Status:
             ("wanted", self._wanted()),
             ("document", self._document()),
             ("instances", self._instances()),
+            ("lead", self.lead.sentence),
             ("last outcome", self._last()),
             *((_LABELS[one.running], self._sentence(one)) for one in self.unfinished),
             *self.care.rows(),
@@ -133,6 +137,7 @@ class Status:
             "last_outcome": None if self.last is None or self.last.outcome is None else self.last.outcome.data,
             "unfinished": [self._unfinished(one) for one in self.unfinished],
             "daemon": self.care.data,
+            "lead": self.lead.data,
         }
 
     @property
@@ -254,6 +259,7 @@ def look(
             for attempt in store.unfinished(function)
         ),
         care=_care(store, settings, now),
+        lead=lead_of(store, function, settings.capacity, now),
     )
 
 

@@ -121,8 +121,8 @@ def _rules(settings: FunctionConfig, replan: timedelta, latency: timedelta, *, i
     capacity = settings.capacity
     lag = -(-capacity.evaluation_lag // MINUTE)
     return Rules(
-        start_up=capacity.lead,
-        early=-(-(capacity.lead + capacity.evaluation_lag) // MINUTE),
+        start_up=capacity.start_up,
+        early=-(-(capacity.start_up + capacity.evaluation_lag) // MINUTE),
         ceiling=capacity.max_instances,
         zone=settings.time_zone,
         objective=settings.objective.cold_share,

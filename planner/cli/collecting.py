@@ -84,7 +84,7 @@ def _rooms(config: Path, function: str | None) -> list[Room]:
     if not rooms:
         raise InputError(
             f"{read.path} has no function whose history is collected",
-            remedy="Set history.source to cloudmonitor or prometheus, or name a file: `planner collect FILE`.",
+            remedy="Set history.source to cloudmonitor, prometheus or sls, or name a file: `planner collect FILE`.",
         )
     return rooms
 

@@ -6,6 +6,7 @@ A finding is a sentence, and the fix where one is needed. What can't be told apa
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -86,6 +87,7 @@ def examine(room: Room, stage: Callable[[str], None]) -> Findings:
         patient.database,
         patient.clock,
         patient.unfinished_applies,
+        patient.messages,
     ):
         name = check.__name__.replace("_", " ")
         stage(f"checking: {name}")
@@ -290,8 +292,13 @@ class _Patient:
             return Finding(
                 check=check, verdict=Verdict.WARNING, detail=f"{facts}: {few}", fix="Collect at least two weeks."
             )
+        seen = ""
+        if source.source == "sls":
+            from planner.sources.sls import SEEN  # noqa: PLC0415  # as above
+
+            seen = f"; {SEEN}"
         repaired = f"; repaired: {'; '.join(repair.detail for repair in history.repairs)}" if history.repairs else ""
-        return Finding(check=check, verdict=Verdict.OK, detail=facts + repaired)
+        return Finding(check=check, verdict=Verdict.OK, detail=facts + repaired + seen)
 
     def database(self) -> Finding:
         """Reachable, and of this planner's schema; a missing SQLite file is not made here."""
@@ -300,6 +307,17 @@ class _Patient:
             return Finding(check=check, verdict=Verdict.OK, detail="not there yet; the first plan makes it")
         with self._room.records() as store:
             return Finding(check=check, verdict=Verdict.OK, detail=f"{store.location} has this planner's schema")
+
+    def messages(self) -> Finding:
+        """Whether the environment holds what the channels need; nothing is sent."""
+        from planner.notices import channels_of  # noqa: PLC0415  # as above
+
+        check = "messages"
+        channels = channels_of(self._room.config.notify, os.environ)
+        if not channels:
+            return Finding(check=check, verdict=Verdict.OK, detail="no channel is configured: nobody is told")
+        names = ", ".join(f"{each.name} ({each.kind}{'' if each.secret else ', unsigned'})" for each in channels)
+        return Finding(check=check, verdict=Verdict.OK, detail=f"{names}; `planner notify test` sends a message")
 
     def clock(self) -> Finding:
         """This machine's against the server's."""

@@ -20,6 +20,7 @@ from planner.cli import (
     collecting,
     explaining,
     inspecting,
+    notifying,
     planning,
     rehearsal,
     running,
@@ -45,7 +46,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for commands in (planning, explaining, backtesting, applying, running, inspecting, collecting, rehearsal, setting_up):
+for commands in (
+    planning,
+    explaining,
+    backtesting,
+    applying,
+    running,
+    inspecting,
+    notifying,
+    collecting,
+    rehearsal,
+    setting_up,
+):
     commands.register(app)
 
 

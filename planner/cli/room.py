@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from planner.fc.port import FunctionCompute
     from planner.forecasters.keeping import Fits
     from planner.history import History
+    from planner.lead import Lead
     from planner.pipeline import Question
     from planner.provision import LiveDocument
     from planner.sources.metered import MetricSource
@@ -167,7 +168,23 @@ class Room:
             endpoint=self.config.fc.address or "",
             adopt=adopt,
             lacked=tuple(lacked),
+            lead=self.lead(now),
         )
+
+    def lead(self, now: datetime) -> Lead:
+        """The lead that a plan goes by, from what is on record; nothing is made or written."""
+        from planner.errors import StoreError  # noqa: PLC0415  # as above
+        from planner.starts import lead_of  # noqa: PLC0415  # as above
+        from planner.store import Store  # noqa: PLC0415  # as above
+
+        nothing = self.database_is_to_be_made or self.settings.capacity.configured_lead is not None
+        try:
+            store = Store.of_nothing(self.config.database_url) if nothing else self.records()
+        except StoreError:
+            # A dry run needs no records, and what does will say so.
+            store = Store.of_nothing(self.config.database_url)
+        with store:
+            return lead_of(store, self.settings.ref, self.settings.capacity, now)
 
     def fits(self, folder: Path | None) -> Fits:
         """Where fits are kept: in `folder` if a person named one, else as configured."""

@@ -18,6 +18,7 @@ import typer
 from planner.base import iso
 from planner.cli.daemonlog import LogForm, logged
 from planner.cli.notify import notify
+from planner.cli.notifying import told
 from planner.cli.observing import Listen, TokenFile, shown
 from planner.cli.options import CONFIG, ConfigFile
 from planner.cli.output import say
@@ -89,7 +90,12 @@ def run(  # noqa: PLR0917  # typer makes each an option
     worlds = [_world(room.of(each.ref), room.store, leases, stop) for each in room.config.functions]
     observer = Observer(worlds, clock=room.clock)
     scheduler = Scheduler(observer.worlds, leases, clock=room.clock)
-    with logged(log, room.clock), _stopped_by_signals(stop), shown(observer, listen, token_file, once=once):
+    with (
+        logged(log, room.clock),
+        told(room, worlds, leases.holder, rehearsed=rehearsal is not None),
+        _stopped_by_signals(stop),
+        shown(observer, listen, token_file, once=once),
+    ):
         if once:
             _once(scheduler, room.clock)
             return
@@ -229,6 +235,7 @@ def _world(room: Room, store: Store, leases: Leases, stop: Event) -> World:
         fits=room.fits(None),
         others=tuple(each.ref for each in room.config.functions if each.ref != settings.ref),
         shared_quota=room.config.fc.quota,
+        repeat_every=room.config.notify.repeat_every,
         stopping=stop.is_set,
     )
 

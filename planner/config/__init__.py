@@ -13,6 +13,7 @@ from planner.config.example import example_text
 from planner.config.freeze import FreezeConfig
 from planner.config.load import Config, load_config
 from planner.config.models import DatabaseConfig, FcConfig, FunctionConfig
+from planner.config.notify import ChannelConfig, NotifyConfig
 from planner.config.schema import SCHEMA_FILE, schema, schema_text
 from planner.config.sections import (
     AllocationConfig,
@@ -32,6 +33,7 @@ __all__ = [
     "AllocationConfig",
     "CalendarConfig",
     "CapacityConfig",
+    "ChannelConfig",
     "Config",
     "DaemonConfig",
     "DatabaseConfig",
@@ -42,6 +44,7 @@ __all__ = [
     "FunctionConfig",
     "GuardrailsConfig",
     "HistoryConfig",
+    "NotifyConfig",
     "ObjectiveConfig",
     "PlanConfig",
     "PriceConfig",

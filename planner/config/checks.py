@@ -43,6 +43,8 @@ def conflicts(document: Mapping[str, object]) -> Iterator[Found]:
         history = function.get("history")
         if isinstance(history, dict) and history.get("source") == "prometheus" and not history.get("prometheus"):
             yield ("functions", i, "history", "source"), "is prometheus; write history.prometheus with url and query"
+        if isinstance(history, dict) and history.get("source") == "sls" and not history.get("sls"):
+            yield ("functions", i, "history", "source"), "is sls; write history.sls with project and logstore"
     defaults = document.get("defaults")
     if isinstance(defaults, dict):
         yield from _trackers(defaults, ("defaults",))

@@ -149,6 +149,10 @@ def _read_live(value: object) -> float | Literal["auto", "off"]:
     )
 
 
+def _read_lead(value: object) -> object:
+    return value if value == "auto" else _read_duration(value)
+
+
 def _read_allocation(value: object) -> bool | Literal["keep"]:
     if isinstance(value, bool) or value == "keep":
         return value
@@ -203,6 +207,11 @@ LiveTarget = Annotated[
     float | Literal["auto", "off"],
     PlainValidator(_read_live),
     WithJsonSchema({"anyOf": [{"enum": ["auto", "off"]}, {"type": "number", "exclusiveMinimum": 0, "maximum": 1}]}),
+]
+Lead = Annotated[
+    timedelta | Literal["auto"],
+    BeforeValidator(_read_lead),
+    WithJsonSchema({"anyOf": [{"const": "auto"}, {"type": "string", "pattern": PATTERN}]}),
 ]
 Allocation = Annotated[
     bool | Literal["keep"], PlainValidator(_read_allocation), WithJsonSchema({"enum": ["keep", True, False]})

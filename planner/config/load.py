@@ -14,6 +14,7 @@ from planner.config.database import VARIABLE, check_url, resolve_url
 from planner.config.faults import place, translate
 from planner.config.leaks import find_leaks
 from planner.config.models import DatabaseConfig, Document, FcConfig, FunctionConfig
+from planner.config.notify import NotifyConfig
 from planner.config.source import Fault, parse
 from planner.config.words import did_you_mean, show
 from planner.endpoint import is_loopback
@@ -35,6 +36,7 @@ class Config:
     cache_folder: Path | None
     """Absolute; None: fits are not kept. From environment PLANNER_CACHE where that is set."""
     functions: tuple[FunctionConfig, ...]
+    notify: NotifyConfig
 
     @property
     def folder(self) -> Path:
@@ -101,6 +103,7 @@ def load_config(path: Path, *, environ: Mapping[str, str]) -> Config:
         database_url=_database_url(document.database.url, path.absolute().parent, environ),
         cache_folder=resolve_cache(document.cache.folder, path.absolute().parent, environ),
         functions=document.functions,
+        notify=document.notify,
     )
 
 

@@ -11,6 +11,7 @@ from planner.config.calendar import CalendarConfig
 from planner.config.daemon import DaemonConfig
 from planner.config.database import check_url
 from planner.config.fields import Endpoint, Name, Qualifier, Region, Zone
+from planner.config.notify import NotifyConfig
 from planner.config.sections import (
     AllocationConfig,
     CapacityConfig,
@@ -125,6 +126,7 @@ class Document(Section):
     fc: FcConfig = FcConfig()
     database: DatabaseConfig = DatabaseConfig()
     cache: CacheConfig = CacheConfig()
+    notify: NotifyConfig = NotifyConfig()
     defaults: Annotated[FunctionDefaults, Field(description="Keys that functions share; a function overrides them")] = (
         FunctionDefaults()
     )

@@ -22,6 +22,7 @@ from planner.config.fields import (
     Endpoint,
     HistoryFile,
     Instant,
+    Lead,
     LiveTarget,
     Metric,
     Url,
@@ -43,6 +44,9 @@ def _not_below(most: int, info: ValidationInfo, floor: str) -> int:
     if least is not None and most < least:
         raise ValueError(f"{most} is below {floor}, which is {least}; raise the one or lower the other")
     return most
+
+
+_LOG_NAME = r"^[a-z0-9][a-z0-9_-]{1,61}[a-z0-9]$"
 
 
 class PrometheusConfig(Section):
@@ -72,21 +76,34 @@ class PrometheusConfig(Section):
     ] = False
 
 
+class SlsConfig(Section):
+    """A logstore with Function Compute's request metrics; experimental."""
+
+    project: Annotated[
+        str, Field(pattern=_LOG_NAME, description="Project of Log Service, as in the function's logConfig")
+    ]
+    logstore: Annotated[str, Field(pattern=_LOG_NAME, description="Logstore in it")]
+    kept: Annotated[
+        Duration, AfterValidator(between("1d", "365d")), Field(description="How long the logstore keeps lines")
+    ] = timedelta(days=30)
+
+
 class HistoryConfig(Section):
     """Where the offered concurrency of the past comes from."""
 
     source: Annotated[
-        Literal["file", "database", "cloudmonitor", "prometheus"],
+        Literal["file", "database", "cloudmonitor", "prometheus", "sls"],
         Field(
-            description="database: the points of files that `planner collect FILE` stored; cloudmonitor, prometheus: "
-            "collected by `planner collect`, by every plan that is stored, and by the daemon"
+            description="database: the points of files that `planner collect FILE` stored; cloudmonitor, prometheus, "
+            "sls (Log Service, experimental): collected by `planner collect`, by every plan that is stored, and by the "
+            "daemon"
         ),
     ] = "file"
     endpoint: Annotated[
         Endpoint | None,
         Field(
-            description="Cloud Monitor's host or host:port; null: metrics.<region>.aliyuncs.com, or fc.endpoint where "
-            "that is an emulator"
+            description="Cloud Monitor's or Log Service's host or host:port; null: metrics.<region>.aliyuncs.com (or "
+            "fc.endpoint where that is an emulator), <region>.log.aliyuncs.com"
         ),
     ] = None
     protocol: Annotated[
@@ -94,6 +111,7 @@ class HistoryConfig(Section):
         Field(description="Of endpoint; http is for an emulator on this machine", validate_default=True),
     ] = "https"
     prometheus: Annotated[PrometheusConfig | None, Field(description="Where source is prometheus")] = None
+    sls: Annotated[SlsConfig | None, Field(description="Where source is sls")] = None
     file: Annotated[
         HistoryFile | None,
         Field(description="CSV or Parquet, relative to this file's folder, or sample:NAME (bundled)"),
@@ -124,7 +142,7 @@ class HistoryConfig(Section):
     @property
     def collected(self) -> bool:
         """Whether the points come from a monitoring system."""
-        return self.source in ("cloudmonitor", "prometheus")
+        return self.source in ("cloudmonitor", "prometheus", "sls")
 
     @property
     def mean_duration(self) -> timedelta | None:
@@ -156,14 +174,25 @@ class ForecastConfig(Section):
     seed: Annotated[int, Field(ge=0, le=2**32 - 1, description="Of every random draw")] = 7
 
 
+ASSUMED_LEAD = timedelta(seconds=60)
+"""Where nothing is configured or learnt: twice the vendor's figure for common GPU models."""
+
+
+def _lead_in_range(lead: timedelta | Literal["auto"]) -> timedelta | Literal["auto"]:
+    return lead if lead == "auto" else between("0s", "1h")(lead)
+
+
 class CapacityConfig(Section):
     """What FC can do and how finely it may be steered."""
 
     lead: Annotated[
-        Duration,
-        AfterValidator(between("0s", "1h")),
-        Field(description="From asking for an instance to its first warm request, P90"),
-    ] = timedelta(seconds=60)
+        Lead,
+        AfterValidator(_lead_in_range),
+        Field(
+            description="From FC's evaluation to an instance's first warm request, P90, 0s to 1h; auto: learnt from "
+            "the function's own rises, 60s until enough were seen"
+        ),
+    ] = "auto"
     evaluation_lag: Annotated[
         Duration, AfterValidator(between("0s", "120s")), Field(description="FC acts on a due policy within this time")
     ] = EVALUATION_LAG
@@ -192,6 +221,16 @@ class CapacityConfig(Section):
     @classmethod
     def _room_above_the_floor(cls, most: int, info: ValidationInfo) -> int:
         return _not_below(most, info, "min_instances")
+
+    @property
+    def configured_lead(self) -> timedelta | None:
+        """What the owner says; None where it is learnt."""
+        return None if self.lead == "auto" else self.lead
+
+    @property
+    def start_up(self) -> timedelta:
+        """The lead as configured; where it is learnt, what is assumed until it is."""
+        return ASSUMED_LEAD if self.lead == "auto" else self.lead
 
 
 class TrackerConfig(Section):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from planner.base import FunctionRef
 from planner.errors import FCError, FCRefused, FCServerError, FCThrottled, FCUnreachable
 
-_THROTTLES = ("ResourceExhausted", "ResourceThrottled", "Throttling")
+_THROTTLES = ("ResourceExhausted", "ResourceThrottled", "Throttling", "ReadQuotaExceed", "ShardReadQuotaExceed")
 _SECRETS = re.compile(r"LTAI\w+|STS\.\w+|(?i:signature|token|secret)[=:]\s*\S+")
 _WHERE_CREDENTIALS = (
     "Set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, a profile or a RAM role; off the cloud also "
@@ -82,17 +82,22 @@ _ADVICE: dict[str, tuple[str, str]] = {
 _RPC = {
     "Forbidden.RAM": "AccessDenied",
     "NoPermission": "AccessDenied",
+    "Unauthorized": "AccessDenied",
     "InvalidAccessKeyId.NotFound": "InvalidAccessKeyID",
     "SignatureDoesNotMatch": "SignatureNotMatch",
 }
-"""What services of the older kind, such as Cloud Monitor, call the same."""
+"""What services of the older kind, such as Cloud Monitor and Log Service, call the same."""
 
 
 def translate(error: Exception, request: Request) -> FCError:
     """The planner's error for one that the SDK raised; the caller raises it from the original."""
-    if getattr(error, "status_code", None) is None:
-        return _without_answer(error, request)
-    return _from_answer(error, request)
+    return _without_answer(error, request) if _status(error) is None else _from_answer(error, request)
+
+
+def _status(error: Exception) -> int | None:
+    """Of the answer; None where none came. Log Service's gateway hands on an exception of the older kind."""
+    status = getattr(error, "status_code", None)
+    return getattr(error, "statusCode", None) if status is None else status
 
 
 def is_credential_trouble(error: Exception) -> bool:
@@ -106,7 +111,7 @@ def may_be_shown(error: Exception) -> bool:
 
 
 def _from_answer(error: Exception, request: Request) -> FCError:
-    status = int(getattr(error, "status_code", 0))
+    status = int(_status(error) or 0)
     code, text, request_id = _words(error)
     wait = getattr(error, "retry_after", None)
     kind: type[FCError] = FCRefused
@@ -132,8 +137,8 @@ _VERBS: dict[type[FCError], str] = {FCRefused: "refused", FCThrottled: "throttle
 def _words(error: Exception) -> tuple[str, str, str]:
     """Code, text and request id, from the newer body or the legacy one (ErrorCode, ErrorMessage)."""
     data = getattr(error, "data", None) or {}
-    code = data.get("Code") or data.get("code") or data.get("ErrorCode") or ""
-    text = data.get("Message") or data.get("message") or data.get("ErrorMessage") or ""
+    code = data.get("Code") or data.get("code") or data.get("ErrorCode") or getattr(error, "code", "") or ""
+    text = data.get("Message") or data.get("message") or data.get("ErrorMessage") or getattr(error, "message", "") or ""
     request_id = data.get("RequestId") or data.get("requestId") or data.get("requestid") or ""
     return str(code), str(text), str(request_id)
 

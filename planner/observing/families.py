@@ -117,6 +117,19 @@ PLAN_SAFE = Family(name="planner_plan_safe", help="Whether the newest plan break
 HORIZON = Family(
     name="planner_plan_horizon_seconds", help="What the newest plan's expectations are summed over.", labels=WHOSE
 )
+LEAD = Family(
+    name="planner_lead_seconds",
+    help="What plans take for the time from asking for an instance to its first warm request, evaluation included.",
+    labels=WHOSE,
+)
+LEAD_LEARNT = Family(
+    name="planner_lead_learnt", help="Whether that time was learnt from the function's own rises.", labels=WHOSE
+)
+RISES = Family(
+    name="planner_lead_rises",
+    help="Rises that the learnt lead goes by: the newest of each kind, those cut short included.",
+    labels=(*WHOSE, "kind"),
+)
 COLD = Family(
     name="planner_expected_cold_ratio",
     help="Share of requests that the newest plan expects to wait for an instance to start, by document.",

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from planner.base import MINUTE, floor_to
 from planner.cycle import LOOK_BACK, World, periods
 from planner.fc.arrival import instances_in_effect
+from planner.lead import Kind
 from planner.observing import families as f
 from planner.observing.exposition import Family, Page, Value
 from planner.observing.sightings import Sighting
@@ -35,6 +36,7 @@ class Measures:
         self._document(page, seen, applied, now)
         self._schedule(page, applied, now)
         self._load(page, newest, now)
+        self._lead(page, now)
         self._plan(page, newest, now)
 
     def _add(self, page: Page, family: Family, value: Value | None, **labels: str) -> None:
@@ -112,6 +114,14 @@ class Measures:
         self._add(page, f.ACTUAL, last.value if last else None)
         self._add(page, f.HISTORY_ENDS, _history_end(last, newest))
         self._add(page, f.FRESH_WITHIN, self._world.settings.daemon.fresh_within)
+
+    def _lead(self, page: Page, now: datetime) -> None:
+        lead = self._world.lead(now)
+        self._add(page, f.LEAD, lead.whole)
+        self._add(page, f.LEAD_LEARNT, lead.source == "learnt")
+        seen = {each.kind: each.seen for each in lead.learnt}
+        for kind in Kind:
+            self._add(page, f.RISES, seen.get(kind, 0), kind=kind.name.lower())
 
     def _plan(self, page: Page, newest: Plan | None, now: datetime) -> None:
         if newest is None:

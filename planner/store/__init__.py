@@ -6,11 +6,13 @@
 
 from planner.store.control import Control
 from planner.store.records import (
+    BOOKS,
     Adoption,
     Attempt,
     AuditEntry,
     Event,
     Lease,
+    NumberedEvent,
     Pause,
     Point,
     Proposal,
@@ -22,12 +24,14 @@ from planner.store.schema import upgrade
 from planner.store.store import Store
 
 __all__ = [
+    "BOOKS",
     "Adoption",
     "Attempt",
     "AuditEntry",
     "Control",
     "Event",
     "Lease",
+    "NumberedEvent",
     "Pause",
     "Point",
     "Proposal",

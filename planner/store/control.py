@@ -12,7 +12,7 @@ from planner.base import FunctionRef, iso
 from planner.errors import InputError
 from planner.store import convert
 from planner.store.engine import Database
-from planner.store.records import Event, Lease, Pause, Proposal, Run
+from planner.store.records import Event, Lease, NumberedEvent, Pause, Proposal, Run
 from planner.store.tables import AttemptRow, EventRow, LeaseRow, PauseRow, PlanRow, ProposalRow, RunRow
 from planner.store.upsert import insert_into
 
@@ -223,6 +223,17 @@ class Control:
         with self._database.reading() as session:
             rows = session.scalars(query.order_by(EventRow.at.desc(), EventRow.id.desc()).limit(limit))
             return tuple(map(convert.event, rows))
+
+    def events_after(
+        self, function: FunctionRef, kind: str, number: int, *, since: datetime | None = None, limit: int
+    ) -> tuple[NumberedEvent, ...]:
+        """Events of a kind with a higher number, in the order in which they were noted, at most `limit`."""
+        query = select(EventRow).where(_mine(function), EventRow.kind == kind, EventRow.id > number)
+        if since is not None:
+            query = query.where(EventRow.at >= since)
+        with self._database.reading() as session:
+            rows = session.scalars(query.order_by(EventRow.id).limit(limit))
+            return tuple(NumberedEvent(number=row.id, event=convert.event(row)) for row in rows)
 
     def forget_events(self, function: FunctionRef, before: datetime) -> int:
         """Drop events of before; how many there were. The newest of each kind stays."""

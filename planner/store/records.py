@@ -120,6 +120,10 @@ class Proposal:
     decided_by: str
 
 
+BOOKS = "."
+"""Kinds of events that begin so are book-keeping of the daemon, and no part of the audit."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """Something that happened to a function and is looked at again later, with one sentence for people.
@@ -132,6 +136,14 @@ class Event:
     at: datetime
     sentence: str
     facts: str = "{}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NumberedEvent:
+    """An event and its number on record, which grows."""
+
+    number: int
+    event: Event
 
 
 AuditEntry = StoredPlan | Attempt | Event

@@ -20,7 +20,7 @@ from planner.provision import ScheduledAction, canonical_json
 from planner.store import convert, series
 from planner.store.control import Control
 from planner.store.engine import Database, connect, stand_in
-from planner.store.records import Adoption, Attempt, AuditEntry, Event, Point, StoredPlan
+from planner.store.records import BOOKS, Adoption, Attempt, AuditEntry, Event, Point, StoredPlan
 from planner.store.schema import ready
 from planner.store.tables import AdoptionRow, AttemptRow, Base, EventRow, PlanRow
 from planner.store.upsert import insert_into
@@ -252,7 +252,8 @@ def _newest_attempts(function: FunctionRef | None) -> Select[AttemptRow]:
 
 
 def _newest_events(function: FunctionRef | None) -> Select[EventRow]:
-    newest = select(EventRow).order_by(EventRow.at.desc(), EventRow.id.desc())
+    told = EventRow.kind.not_like(f"{BOOKS}%")
+    newest = select(EventRow).where(told).order_by(EventRow.at.desc(), EventRow.id.desc())
     if function is None:
         return newest
     return newest.where(EventRow.function == function.name, EventRow.qualifier == function.qualifier)

@@ -34,6 +34,7 @@ CHECKS = [
     "database",
     "clock",
     "unfinished applies",
+    "messages",
 ]
 
 

@@ -53,6 +53,7 @@ def test_before_anything_was_planned(planner: Planner, site: Path) -> None:
         "wanted",
         "document",
         "instances",
+        "lead",
         "last outcome",
         "daemon",
     ]

@@ -132,7 +132,7 @@ KEYS = {
     ),
     "another source": (
         "history: {source: csv}",
-        "history.source: 'csv' is no choice; write file or database or cloudmonitor or prometheus",
+        "history.source: 'csv' is no choice; write file or database or cloudmonitor or prometheus or sls",
     ),
     "a source without its settings": (
         "history: {source: prometheus}",

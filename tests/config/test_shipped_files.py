@@ -54,9 +54,9 @@ def keys(node: Json, definitions: dict[str, Json]) -> Iterator[str]:
 
 def uncommented(text: str) -> str:
     """The example with its commented list items, and its commented section, in force."""
-    text = re.sub(r"\b(trackers|campaigns|ignore|days|freeze): \[\]", r"\1:", text)
-    text = text.replace("prometheus: null ", "prometheus: ")
-    return text.replace("      # - ", "      - ").replace("      #   ", "        ")
+    text = re.sub(r"\b(trackers|campaigns|ignore|days|freeze|channels): \[\]", r"\1:", text)
+    text = text.replace("prometheus: null ", "prometheus: ").replace("sls: null ", "sls: ")
+    return re.sub(r"^( +)# (- |  )", r"\1\2", text, flags=re.MULTILINE)
 
 
 def test_the_schema_file_is_up_to_date() -> None:
@@ -103,8 +103,11 @@ def test_the_commented_lists_of_the_example_are_sound(tmp_path: Path) -> None:
     text = (FOLDER / "example.yaml").read_text(encoding="utf-8")
     file = tmp_path / "config.yaml"
     file.write_text(uncommented(text))
-    function = load_config(file, environ={}).function()
+    config = load_config(file, environ={})
+    assert [channel.name for channel in config.notify.channels] == ["oncall"]
+    function = config.function()
     assert function.history.prometheus is not None
+    assert function.history.sls is not None
     assert [tracker.name for tracker in function.guardrails.trackers] == ["gpu-memory"]
     assert [campaign.name for campaign in function.calendar.campaigns] == ["singles day", "double twelve"]
     assert [len(function.calendar.ignore), len(function.calendar.days), len(function.daemon.freeze)] == [1, 1, 3]

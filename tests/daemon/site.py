@@ -161,11 +161,11 @@ class Site:
 
 
 @contextmanager
-def opened(folder: Path) -> Iterator[Site]:
+def opened(folder: Path, region: Region = REGION) -> Iterator[Site]:
     """A site at START."""
     clock = ManualClock(START)
     with (
-        running(REGION, clock=EmulatorClock(START)) as server,
+        running(region, clock=EmulatorClock(START)) as server,
         Store.open(f"sqlite:///{folder / 'planner.db'}", migrate=True) as store,
     ):
         fc = connect(Connection(endpoint=server.url), clock=clock)

@@ -30,6 +30,8 @@ STS_TOKEN = "CanaryOfTheSecurityToken4711"
 PROMETHEUS_TOKEN = "CanaryOfThePrometheusToken4711"
 PAGES_TOKEN = "CanaryOfTheTokenOfThePages4711"
 DATABASE_PASSWORD = "CanaryOfTheDatabasePassword4711"
+HOOK_TOKEN = "CanaryOfTheWebhookToken4711"
+HOOK_SECRET = "CanaryOfTheWebhookSecret4711"
 CANARIES = {
     "access key id": KEY_ID,
     "access key secret": KEY_SECRET,
@@ -37,6 +39,8 @@ CANARIES = {
     "token of Prometheus": PROMETHEUS_TOKEN,
     "token of the pages": PAGES_TOKEN,
     "password of the database": DATABASE_PASSWORD,
+    "token of a webhook": HOOK_TOKEN,
+    "secret of a webhook": HOOK_SECRET,
 }
 SECRETS = {
     "ALIBABA_CLOUD_ACCESS_KEY_ID": KEY_ID,
@@ -44,6 +48,8 @@ SECRETS = {
     "ALIBABA_CLOUD_SECURITY_TOKEN": STS_TOKEN,
     "PLANNER_PROMETHEUS_TOKEN": PROMETHEUS_TOKEN,
     "PLANNER_TOKEN": PAGES_TOKEN,
+    "PLANNER_NOTIFY_ONCALL_SECRET": HOOK_SECRET,
+    "PLANNER_NOTIFY_GROUP_SECRET": HOOK_SECRET,
 }
 STEP = timedelta(minutes=5)
 
@@ -206,11 +212,23 @@ def pump(source: socket.socket, sink: socket.socket, seen: bytearray) -> None:
 
 @dataclass(slots=True, kw_only=True)
 class Metrics:
-    """A Prometheus: ten requests in flight in the last eight hours, or a refusal that repeats the token."""
+    """A Prometheus: ten requests in flight in the last eight hours, or a refusal that repeats the token.
+
+    Beside it two webhooks: a robot that refuses and repeats its token and the signing secret, and one that takes all.
+    """
 
     url: str = ""
     status: int = 200
     authorizations: list[str] = field(default_factory=list)
+    letters: list[str] = field(default_factory=list)
+
+    @property
+    def hooks(self) -> dict[str, str]:
+        """Where the webhooks are, for the environment."""
+        return {
+            "PLANNER_NOTIFY_ONCALL_URL": f"{self.url}/hooks/{HOOK_TOKEN}",
+            "PLANNER_NOTIFY_GROUP_URL": f"{self.url}/robot/send?access_token={HOOK_TOKEN}",
+        }
 
     def answer(self, query: str, authorization: str) -> bytes:
         """The body of an answer."""
@@ -239,6 +257,16 @@ def prometheus() -> Iterator[Metrics]:
             self.end_headers()
             self.wfile.write(body)
 
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            metrics.letters.append(self.path)
+            said = f"no right for {self.path}, SEC={HOOK_SECRET}, sign of {HOOK_SECRET}"
+            body = json.dumps({"errcode": 310000, "errmsg": said}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
         def log_message(self, *args: object) -> None:
             pass
 
@@ -256,6 +284,7 @@ def write_config(folder: Path, *, endpoint: str, metrics: str, reserved: bool = 
     (folder / "planner.yaml").write_text(
         f"""version: 1
 fc: {{region: cn-hangzhou, endpoint: '{endpoint}'}}
+notify: {{channels: [{{name: oncall, kind: json}}, {{name: group, kind: dingtalk}}]}}
 defaults:
   forecast: {{forecaster: recent}}
   safety: {{max_cost_ratio: 100}}

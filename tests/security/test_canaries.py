@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from sqlalchemy import MetaData, create_engine, select
@@ -13,6 +14,7 @@ from tests.postgres import Cluster
 from tests.security.stage import (
     CANARIES,
     DATABASE_PASSWORD,
+    HOOK_TOKEN,
     KEY_ID,
     PROMETHEUS_TOKEN,
     STS_TOKEN,
@@ -39,6 +41,7 @@ EVERYTHING = (
     f"history {ON_ASR}",
     "pause asr-gpu --for 1h",
     "resume asr-gpu",
+    "notify test oncall",
     "run --once --log json",
 )
 ECHO = f"AccessKeyId {KEY_ID} of SecurityToken={STS_TOKEN} and token: {STS_TOKEN} may not, Signature={KEY_ID}"
@@ -65,7 +68,7 @@ def trusting(front: Front) -> dict[str, str]:
 def everything(folder: Path, front: Front, metrics: Metrics, **environment: str) -> Said:
     """Every command that reaches the world."""
     write_config(folder, endpoint=f"127.0.0.1:{front.port}", metrics=metrics.url)
-    return commands(folder, *EVERYTHING, **trusting(front) | environment)
+    return commands(folder, *EVERYTHING, **trusting(front) | metrics.hooks | environment)
 
 
 def test_a_canary_is_found_wherever_it_is(tmp_path: Path) -> None:
@@ -86,6 +89,9 @@ def test_a_day_of_work_leaves_no_secret(folder: Path, fc: Running, front: Front,
     assert KEY_ID.encode() in front.received
     assert STS_TOKEN.encode() in front.received
     assert f"Bearer {PROMETHEUS_TOKEN}" in metrics.authorizations
+    # Both webhooks heard of the function that has no history, and the robot's refusal is in the log without its token.
+    assert {urlsplit(path).path for path in metrics.letters} == {f"/hooks/{HOOK_TOKEN}", "/robot/send"}
+    assert "refused with errcode 310000: no right for" in said.err
     assert (folder / "out" / "plan.json").exists()
     clean(said, folder)
 
@@ -120,7 +126,7 @@ def test_a_wrong_endpoint_is_told_of_without_secrets(
     folder: Path, front: Front, metrics: Metrics, listens: bool
 ) -> None:
     write_config(folder, endpoint=f"127.0.0.1:{front.port if listens else free_port()}", metrics=metrics.url)
-    said = commands(folder, *EVERYTHING)
+    said = commands(folder, *EVERYTHING, **metrics.hooks)
     assert said.code(EVERYTHING[4]) == 5
     assert "Traceback" in said.err
     assert not front.received
@@ -153,7 +159,9 @@ def test_no_table_of_a_database_server_holds_a_secret(
     url = postgres.new_database()
     with_password = url.replace("planner@", f"planner:{DATABASE_PASSWORD}@", 1)
     write_config(folder, endpoint=f"127.0.0.1:{front.port}", metrics=metrics.url)
-    said = commands(folder, "db upgrade", *EVERYTHING, PLANNER_DATABASE_URL=with_password, **trusting(front))
+    said = commands(
+        folder, "db upgrade", *EVERYTHING, PLANNER_DATABASE_URL=with_password, **trusting(front) | metrics.hooks
+    )
     worked(said)
     clean(said, folder)
 

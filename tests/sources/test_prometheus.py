@@ -210,41 +210,6 @@ class TestGuards:
         source = prometheus("https://h", token="canary-token")
         assert "canary" not in repr(source) + source.name + source.ways[0].series
 
-    @pytest.mark.parametrize(
-        ("address", "allowed"),
-        [
-            ("100.100.100.200", False),
-            ("169.254.169.254", False),
-            ("169.254.0.23", False),
-            ("fe80::1", False),
-            ("fe80::1%eth0", False),
-            ("::ffff:169.254.169.254", False),
-            ("::ffff:100.100.100.200", False),
-            ("fd00:ec2::254", False),
-            ("0.0.0.0", False),
-            ("127.0.0.1", True),
-            ("10.1.2.3", True),
-            ("192.168.1.1", True),
-            ("100.63.255.255", True),
-            ("100.128.0.0", True),
-            ("47.1.2.3", True),
-            ("fd12:3456::1", True),
-        ],
-    )
-    def test_addresses_of_metadata_are_refused(self, address: str, allowed: bool) -> None:
-        class Connected:
-            def getpeername(self) -> tuple[object, ...]:
-                return (address, 80)
-
-            def close(self) -> None:
-                pass
-
-        if allowed:
-            guarded._refuse_reserved(Connected(), "h")
-        else:
-            with pytest.raises(SourceError, match="nothing was sent"):
-                guarded._refuse_reserved(Connected(), "h")
-
     @pytest.mark.parametrize("allow_reserved", [True, False])
     def test_a_reserved_address_gets_no_request_unless_it_is_allowed(
         self, monkeypatch: pytest.MonkeyPatch, allow_reserved: bool

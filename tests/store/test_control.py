@@ -9,7 +9,7 @@ import pytest
 
 from planner.base import FunctionRef
 from planner.errors import InputError
-from planner.store import Event, Pause, Run, Store
+from planner.store import BOOKS, Event, Pause, Run, Store
 from tests.builders import FUNCTION, NOON, a_plan
 
 MINUTE = timedelta(minutes=1)
@@ -200,6 +200,21 @@ class TestEvents:
         assert store.control.events(FUNCTION, "rung") == (an_event(5), an_event(3), an_event(0))
         assert store.control.events(FUNCTION, "rung", since=NOON + 3 * MINUTE, limit=1) == (an_event(5),)
         assert store.control.events(FUNCTION, "nothing") == ()
+
+    def test_those_after_a_number_come_in_the_order_in_which_they_were_noted(self, store: Store) -> None:
+        for event in (an_event(9), an_event(1, kind="start"), an_event(5), an_event(7, function=OTHER), an_event(8)):
+            store.control.note_event(event)
+
+        first, *later = store.control.events_after(FUNCTION, "rung", 0, limit=9)
+        assert [each.event for each in (first, *later)] == [an_event(9), an_event(5), an_event(8)]
+        assert store.control.events_after(FUNCTION, "rung", first.number, limit=1) == (later[0],)
+        since = store.control.events_after(FUNCTION, "rung", 0, since=NOON + 8 * MINUTE, limit=9)
+        assert [each.event for each in since] == [an_event(9), an_event(8)]
+
+    def test_book_keeping_is_no_part_of_the_audit(self, store: Store) -> None:
+        store.control.note_event(an_event(1, kind=f"{BOOKS}rise"))
+        store.control.note_event(an_event(2))
+        assert store.audit(FUNCTION, limit=9) == (an_event(2),)
 
     def test_old_ones_go_but_the_newest_of_each_kind(self, store: Store) -> None:
         for event in (an_event(0), an_event(1), an_event(2, kind="start"), an_event(0, function=OTHER)):
