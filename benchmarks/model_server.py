@@ -196,7 +196,7 @@ def end(server: Server) -> End:
 def importing() -> float:
     """Seconds to import torch and load the weights in a bare process."""
     begun = time.perf_counter()
-    code = "from model_server.model import Moderator; Moderator.load(threads=1)"
+    code = "import os; from model_server.model import Moderator; Moderator.load(threads=1); os._exit(0)"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
     return time.perf_counter() - begun
 
@@ -221,9 +221,8 @@ def first_after_initialize() -> float:
     return times[0] / sorted(times[1:])[990]
 
 
-def measure(names: list[str], seconds: float, rounds: int) -> list[Server]:
-    """Start all, load them in turn."""
-    servers = []
+def measure(servers: list[Server], names: list[str], seconds: float, rounds: int) -> None:
+    """Start all, adding each to `servers`, and load them in turn."""
     print(f"{'server':18} listening s   ready s   PSS MiB")
     for name in names:
         servers.append(server := start(name))
@@ -238,7 +237,6 @@ def measure(names: list[str], seconds: float, rounds: int) -> list[Server]:
     for server in servers:
         if server.name != "bentoml":
             server.health = asyncio.run(beside(server.port, server.name, seconds))
-    return servers
 
 
 def report(servers: list[Server]) -> None:
@@ -317,7 +315,13 @@ def main() -> None:
     names = [OURS, *(name for name in chosen.only.split(",") if name != OURS)]
     print(f"load by {'wrk' if WRK else 'the client of this file'}, {os.cpu_count()} cores")
     first = [first_after_initialize() for _ in range(chosen.starts)]
-    servers = measure(names, chosen.seconds, chosen.rounds)
+    servers: list[Server] = []
+    try:
+        measure(servers, names, chosen.seconds, chosen.rounds)
+    except BaseException:
+        for server in servers:
+            end(server)
+        raise
     report(servers)
     print()
     ends = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from dataclasses import dataclass
 
@@ -47,9 +48,9 @@ def media_type(content_type: str) -> str:
 def read_texts(body: bytes, kind: str, limits: Limits) -> list[str]:
     """The texts of a body of a media type, at least one, none of them empty. Raises `CallError`s."""
     try:
-        decoded = body.decode("utf-8-sig")
+        decoded = body.removeprefix(codecs.BOM_UTF8).decode()  # the codec utf-8-sig would be imported in a request
     except UnicodeDecodeError as error:
-        message = f"the body is not UTF-8: byte {error.start} does not belong there"
+        message = f"the body is not UTF-8: byte {error.start} of the text does not belong there"
         raise BadBody(message) from None
     if kind == JSON or (kind == BYTES and _is_json(decoded)):
         texts = _of_json(decoded)
