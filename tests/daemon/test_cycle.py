@@ -228,6 +228,30 @@ class TestProposals:
         site.beat(daemon, QUARTER)
         assert (site.proposal().plan_id, site.proposal().approved, site.puts()) == (9, None, 0)
 
+    def test_nobody_answers_for_three_days_and_the_fallback_serves_the_tide(self, site: Site) -> None:
+        """The approved document ends after a day; what follows is its recurring form, neither nothing nor its peak."""
+        daemon, _ = site.daemon("mode: propose, plan_every: 2h")
+        site.beat(daemon)
+        site.store.control.decide(1, approved=True, who="ann", at=site.clock.now())
+        site.beat(daemon, MINUTE)
+        (applied,) = site.store.applied(ASR, limit=9)
+        plan = site.store.plan(applied.plan_id)
+        hourly = []
+        for _ in range(3 * 24):
+            site.beat(daemon, HOUR)
+            hourly.append(site.fc.get_provision_config(ASR).target)
+
+        assert site.puts() == 1, "nobody approved another"
+        assert min(hourly) >= 1
+        for at, target in enumerate(hourly[24:], 25):
+            planned = least_values(plan.wanted, plan.created_at + at * HOUR, 1)[0]
+            assert target >= planned >= 1, "the emulator gives what the document says"
+        for day in (hourly[24:48], hourly[48:]):
+            assert min(day) < max(day) / 2, "it follows the tide"
+        loads = [float(site.load(site.clock.now()).series.asof(plan.created_at + at * HOUR)) for at in range(25, 73)]
+        cold = sum(max(load - 8 * target, 0.0) for load, target in zip(loads, hourly[24:], strict=True))
+        assert cold / sum(loads) < 0.02
+
 
 def test_a_surprise_makes_a_plan_due_and_not_another_for_five_minutes(site: Site) -> None:
     daemon, _ = site.daemon("mode: observe")
