@@ -126,10 +126,10 @@ class Status:
         return {
             "function": str(self.function),
             "now": iso(self.now),
-            "wanted_instances": self._step()[0],
+            "wanted_instances": self.wanted_instances,
             "schedule_until": iso(self.applied.schedule.end) if self.applied and not self.released else None,
             "released": self.released,
-            "document_as_applied": self._as_applied(),
+            "document_as_applied": self.as_applied,
             "live": None if live is None else live.config.wire() | {"exists": live.exists},
             "target": None if live is None else live.target,
             "current": None if live is None else live.current,
@@ -145,7 +145,14 @@ class Status:
         """Whether the last thing that was applied took our policies away."""
         return self.applied is not None and not holds_ours(self.applied.wanted)
 
-    def _as_applied(self) -> bool | None:
+    @property
+    def wanted_instances(self) -> int | None:
+        """What the schedule asks for now; None where no schedule says."""
+        return self._step()[0]
+
+    @property
+    def as_applied(self) -> bool | None:
+        """Whether Function Compute holds what was applied last; None where there is nothing to compare."""
         if self.live is None or self.applied is None:
             return None
         return self.live.config.digest == self.applied.wanted.digest
@@ -179,7 +186,7 @@ class Status:
         text = f"default {config.default_target}, {ours} policies of ours, {others} of other people"
         if self.applied is None:
             return text
-        if self._as_applied():
+        if self.as_applied:
             return f"{text}; as applied"
         if any(self._held(one.plan) == "wanted" for one in self.unfinished):
             return f"{text}; as the unfinished apply wanted"

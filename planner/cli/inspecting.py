@@ -11,9 +11,16 @@ from planner.cli.options import CONFIG, AsJson, ConfigFile, FunctionName, Limit
 from planner.cli.output import out, show, show_json
 from planner.cli.processes import still_runs
 from planner.cli.room import Room
+from planner.errors import FCError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from planner.store import AuditEntry
+
+
+STYLES = ("bold red", "yellow", "")
+"""Of a line, by its urgency."""
 
 
 def register(app: typer.Typer) -> None:
@@ -23,22 +30,58 @@ def register(app: typer.Typer) -> None:
 
 
 def status(config: ConfigFile = CONFIG, function: FunctionName = None, json: AsJson = False) -> None:
-    """Show what is wanted, what Function Compute holds and runs, the last outcome, and the daemon; changes nothing."""
+    """Show what is wanted, held and running, the last outcome and the daemon; a line for each of several functions."""
     from rich.table import Table  # noqa: PLC0415  # `planner --help` stays fast
     from rich.text import Text  # noqa: PLC0415  # as above
 
+    from planner.overview import line  # noqa: PLC0415  # as above
     from planner.status import look  # noqa: PLC0415  # as above
 
+    if function is None and len(Room.open_any(config).config.functions) > 1:
+        _overview(config, json=json)
+        return
     room = Room.open(config, function)
     live = room.live() if room.connected else None
     found = look(room.on_record, room.settings, live, now=room.clock.now(), still_runs=still_runs)
     if json:
         show_json(found.data)
         return
-    rows = Table.grid(padding=(0, 2))
+    rows, told = Table.grid(padding=(0, 2)), line(found)
     for label, text in found.rows():
         rows.add_row(Text(label, style="dim"), Text(text))
-    show(Text(str(room.settings.ref), style="bold"), rows)
+    show(Text(f"{told.function}  ", style="bold") + Text(told.matter, style=STYLES[told.urgency]), rows)
+
+
+def _overview(config: Path, *, json: bool) -> None:
+    """A line for each function; where Function Compute doesn't answer for one, its line says so."""
+    from rich.text import Text  # noqa: PLC0415  # as above
+
+    from planner.overview import line  # noqa: PLC0415  # as above
+    from planner.status import look  # noqa: PLC0415  # as above
+
+    room = Room.open_any(config)
+    records, all_data, lines = room.on_record, [], []
+    for each in room.config.functions:
+        one, live, unreachable = room.of(each.ref), None, ""
+        try:
+            live = one.live() if one.connected else None
+        except FCError as error:
+            unreachable = error.message
+        found = look(records, one.settings, live, now=one.clock.now(), still_runs=still_runs)
+        all_data.append(found.data | {"unreachable": unreachable or None})
+        lines.append(line(found, unreachable=unreachable))
+    if json:
+        show_json(all_data)
+        return
+    heads = ("function", "mode", "instances", "next", "now")
+    rows = [(each.function, each.mode, each.instances, each.coming, each.matter) for each in lines]
+    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
+    told = sorted(zip((each.urgency for each in lines), rows, strict=True), key=lambda each: each[0])
+    for cells, style in ((heads, "dim"), *((row, STYLES[urgency]) for urgency, row in told)):
+        text = Text("  ".join(map(str.ljust, cells, widths)).rstrip(), style=style)
+        # A long story is cut; the function's own status has all of it.
+        text.truncate(out().width, overflow="ellipsis")
+        show(text)
 
 
 def history(

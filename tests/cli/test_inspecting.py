@@ -63,6 +63,22 @@ def test_before_anything_was_planned(planner: Planner, site: Path) -> None:
     assert planner("history", "--json").json == []
 
 
+def test_several_functions_have_a_line_each_and_trouble_comes_first(planner: Planner, site: Path, fc: Running) -> None:
+    two = "- name: quiet\n- name: asr-gpu\n  daemon: {mode: auto}\n"
+    write_config(site, fc.endpoint, functions=two)
+
+    told = planner("status")
+
+    assert told.code == 0
+    head, first, second = told.out.splitlines()
+    assert head.split() == ["function", "mode", "instances", "next", "now"]
+    # The emulator knows no function `quiet`.
+    assert first.startswith("quiet:LATEST    observe  ?")
+    assert second.split() == ["asr-gpu:LATEST", "auto", "0", "no", "daemon", "acts"]
+    assert [each["function"] for each in planner("status", "--json").json] == ["quiet:LATEST", "asr-gpu:LATEST"]
+    assert planner("status", "--function", "asr-gpu").out.startswith("asr-gpu:LATEST  no daemon acts\nwanted  ")
+
+
 @pytest.mark.parametrize(
     "command", ["status", "history", "diff", "diff 1", "export --export out", "export 1 --export out"]
 )
