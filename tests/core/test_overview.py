@@ -21,9 +21,7 @@ LIVE = LiveDocument(config=PLAN.wanted, exists=True, current=2, target=2)
 LEASE = Lease(function=PLAN.function, holder="daemon one", epoch=1, expires_at=NOON + HOUR)
 CARE = Care(mode="auto", lease=LEASE)
 LEAD = Lead(span=timedelta(minutes=1), evaluation_lag=timedelta(minutes=2), source="configured")
-FINE = Status(
-    function=PLAN.function, now=NOON, live=LIVE, applied=PLAN, last=None, unfinished=(), lead=LEAD, care=CARE
-)
+FINE = Status(function=PLAN.function, now=NOON, live=LIVE, applied=PLAN, last=None, unfinished=(), lead=LEAD, care=CARE)
 FAILED = Run(function=PLAN.function, job="collect", began_at=NOON, ended_at=NOON, failed=True, sentence="no answer")
 PAUSE = Pause(function=None, since=NOON, until=None, who="ann", why="")
 
