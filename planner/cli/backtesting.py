@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -66,6 +67,7 @@ def backtest(  # noqa: PLR0917  # typer makes each an option
 ) -> None:
     """Replay the last days: our plans, each made from what was known then, and what people run today."""
     from planner.backtest import judged_days, past_of  # noqa: PLC0415  # `planner --help` stays fast
+    from planner.policies import with_lead  # noqa: PLC0415  # as above
 
     room = Room.open(config, function)
     again, unseen = (
@@ -76,6 +78,8 @@ def backtest(  # noqa: PLR0917  # typer makes each an option
         raise InputError(f"--replan {replan} is no whole part of a day", remedy="Write 1h, 6h or 24h.")
     question = room.question(history=history, now=instant("--now", now), horizon=DAY, adopt=False)
     past = past_of(question.history, question.instance_concurrency, question.company)
+    if question.lead is not None:
+        room = replace(room, settings=with_lead(room.settings, question.lead))
     rules = _rules(room.settings, again, unseen, instant_put=instant_put)
     minimum = room.settings.history.minimum
     chosen = judged_days(past, question.now, rules, count=days, every=every, minimum=minimum)

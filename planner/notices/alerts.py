@@ -29,7 +29,7 @@ class Topic(StrEnum):
     DRIFT = "drift"
     """Somebody else changed the document."""
     DEMOTION = "demotion"
-    """A simpler forecast plans from now on."""
+    """Another forecast, simpler or better, plans from now on."""
     ROLLBACK = "rollback"
     """A push was taken back."""
     SHORTFALL = "shortfall"
@@ -42,7 +42,11 @@ class Topic(StrEnum):
     """A person tries the channel."""
 
 
-LOUD = {"DRIFTED:": Topic.DRIFT, "MISSING:": Topic.SHORTFALL, "SURPRISE:": Topic.SURPRISE}
+RELAYED = {"rung": Topic.DEMOTION}
+"""Kinds of events that others note, and that are worth a message each."""
+TOLD = (ALERT, *RELAYED)
+"""Kinds of events that go to the channels."""
+LOUD = {"DRIFTED:": Topic.DRIFT, "MISSING:": Topic.SHORTFALL, "SURPRISE:": Topic.SURPRISE, "REGRETTED:": Topic.ROLLBACK}
 """How sentences of `planner.watch` begin that are worth a message."""
 
 
@@ -103,5 +107,5 @@ def failing(store: Store, run: Run) -> tuple[Alert, ...]:
 
 
 def topic_of(event: Event) -> Topic:
-    """What an alert on record is about."""
-    return Topic(json.loads(event.facts)["topic"])
+    """What an event of TOLD is about."""
+    return RELAYED.get(event.kind) or Topic(json.loads(event.facts)["topic"])

@@ -21,7 +21,7 @@ from planner.clock import Clock
 from planner.config import NotifyConfig
 from planner.endpoint import is_loopback
 from planner.errors import ConfigError, PlannerError, SourceError
-from planner.notices.alerts import ALERT, Topic, topic_of
+from planner.notices.alerts import TOLD, Topic, topic_of
 from planner.notices.forms import Kind, letter, refusal
 from planner.notices.message import Language, Message
 from planner.sources.guarded import Answer, post
@@ -191,9 +191,9 @@ class Courier:
     def _waiting(self, channel: Channel, function: FunctionRef) -> tuple[NumberedEvent, ...]:
         cursor = next(iter(self._control.events(function, _kind(channel), limit=1)), None)
         if cursor is not None:
-            return self._control.events_after(function, ALERT, json.loads(cursor.facts)["number"], limit=AT_ONCE)
+            return self._control.events_after(function, TOLD, json.loads(cursor.facts)["number"], limit=AT_ONCE)
         since = self._clock.now() - NEW
-        waiting = self._control.events_after(function, ALERT, 0, since=since, limit=AT_ONCE)
+        waiting = self._control.events_after(function, TOLD, 0, since=since, limit=AT_ONCE)
         if waiting:
             # Fixed now: while the channel refuses, what is new ages.
             self._note(channel, function, waiting[0].number - 1, "begins")

@@ -14,7 +14,7 @@ Language = Literal["en", "zh"]
 _TITLES: dict[Topic, tuple[str, str]] = {
     Topic.PROPOSAL: ("A plan waits for approval", "有计划等待审批"),
     Topic.DRIFT: ("Somebody else changed the document", "配置被他人修改"),
-    Topic.DEMOTION: ("A simpler forecast plans now", "预测已降级"),
+    Topic.DEMOTION: ("Another forecast plans now", "预测方式已切换"),
     Topic.ROLLBACK: ("A push was taken back", "一次推送已自动回滚"),
     Topic.SHORTFALL: ("Instances are missing", "实例不足"),
     Topic.SURPRISE: ("Load above the forecast", "负载超出预测"),
@@ -31,8 +31,8 @@ _ADVICE: dict[Topic, tuple[str, str]] = {
         "用 `planner diff` 查看差异；要保留，执行 `planner plan` 和 `planner apply`，或设置 daemon.drift。",
     ),
     Topic.DEMOTION: (
-        "`planner status` says why; it climbs back by itself.",
-        "用 `planner status` 查看原因；恢复后会自动升级。",
+        "`planner status` says why; it goes down and up by itself.",
+        "用 `planner status` 查看原因；升降都是自动的。",
     ),
     Topic.ROLLBACK: ("`planner history` says what was taken back.", "用 `planner history` 查看回滚了什么。"),
     Topic.SHORTFALL: (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Select, and_, case, delete, func, or_, select, union, update
@@ -225,10 +225,10 @@ class Control:
             return tuple(map(convert.event, rows))
 
     def events_after(
-        self, function: FunctionRef, kind: str, number: int, *, since: datetime | None = None, limit: int
+        self, function: FunctionRef, kinds: Iterable[str], number: int, *, since: datetime | None = None, limit: int
     ) -> tuple[NumberedEvent, ...]:
-        """Events of a kind with a higher number, in the order in which they were noted, at most `limit`."""
-        query = select(EventRow).where(_mine(function), EventRow.kind == kind, EventRow.id > number)
+        """Events of these kinds with a higher number, in the order in which they were noted, at most `limit`."""
+        query = select(EventRow).where(_mine(function), EventRow.kind.in_(list(kinds)), EventRow.id > number)
         if since is not None:
             query = query.where(EventRow.at >= since)
         with self._database.reading() as session:

@@ -16,7 +16,7 @@ from planner.config import NotifyConfig
 from planner.errors import ConfigError, SourceBusy
 from planner.notices import Alert, Channel, Courier, Topic, channels_of, note
 from planner.sources.guarded import Answer
-from planner.store import Store
+from planner.store import Event, Store
 from tests.builders import FUNCTION, NOON
 
 HOUR = timedelta(hours=1)
@@ -204,3 +204,12 @@ class TestChannels:
         with pytest.raises(ConfigError, match=r"PLANNER_NOTIFY_ONCALL_URL|oncall has no URL") as refused:
             channels_of(self.NOTIFY, {"PLANNER_NOTIFY_ONCALL_URL": url})
         assert not url or url not in str(refused.value).replace("PLANNER_NOTIFY_ONCALL_URL", "")
+
+
+def test_what_others_note_is_told_in_its_turn(desk: Desk) -> None:
+    desk.note("first", key="1")
+    down = Event(function=FUNCTION, kind="rung", at=NOON, sentence="last week plans now", facts='{"rung": "last_week"}')
+    desk.store.control.note_event(down)
+    desk.note("third", key="3")
+    desk.courier().round()
+    assert desk.receiver.took == ["first", "last week plans now", "third"]

@@ -205,10 +205,10 @@ class TestEvents:
         for event in (an_event(9), an_event(1, kind="start"), an_event(5), an_event(7, function=OTHER), an_event(8)):
             store.control.note_event(event)
 
-        first, *later = store.control.events_after(FUNCTION, "rung", 0, limit=9)
+        first, *later = store.control.events_after(FUNCTION, ["rung"], 0, limit=9)
         assert [each.event for each in (first, *later)] == [an_event(9), an_event(5), an_event(8)]
-        assert store.control.events_after(FUNCTION, "rung", first.number, limit=1) == (later[0],)
-        since = store.control.events_after(FUNCTION, "rung", 0, since=NOON + 8 * MINUTE, limit=9)
+        assert store.control.events_after(FUNCTION, ["rung"], first.number, limit=1) == (later[0],)
+        since = store.control.events_after(FUNCTION, ["rung"], 0, since=NOON + 8 * MINUTE, limit=9)
         assert [each.event for each in since] == [an_event(9), an_event(8)]
 
     def test_book_keeping_is_no_part_of_the_audit(self, store: Store) -> None:
