@@ -15,7 +15,7 @@ from planner.base import MINUTE, FunctionRef, iso
 from planner.config import CapacityConfig
 from planner.due import Job
 from planner.fc.arrival import instances_in_effect
-from planner.lead import LONGEST, Lead, Rise, Start, choose, learn
+from planner.lead import LONGEST, WINDOW, Lead, Rise, Start, choose, learn
 from planner.plan import Plan
 from planner.provision import EVALUATION_LAG, LiveDocument, holds_ours
 from planner.store import BOOKS, Event, Store
@@ -26,6 +26,8 @@ GIVE_UP = LONGEST + EVALUATION_LAG
 """What has not come by then counts as longer than that."""
 UNSEEN = 3 * MINUTE
 """After a longer pause between two looks nobody knows when in it the instances came."""
+ENOUGH_FOR_ALL = 10 * WINDOW
+"""Rises to read for the newest of each kind."""
 BACK = timedelta(days=90)
 """Older rises say nothing of the present image; `daemon.keep_records` may drop them sooner."""
 
@@ -46,7 +48,7 @@ class Look:
 
 def lead_of(store: Store, function: FunctionRef, capacity: CapacityConfig, now: datetime) -> Lead:
     """The lead that a plan goes by at `now`."""
-    seen = [_start(event) for event in store.control.events(function, ENDED, since=now - BACK)]
+    seen = [_start(event) for event in store.control.events(function, ENDED, since=now - BACK, limit=ENOUGH_FOR_ALL)]
     return choose(capacity.configured_lead, capacity.start_up, capacity.evaluation_lag, learn(seen))
 
 
