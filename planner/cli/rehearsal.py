@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 import time
@@ -130,7 +131,9 @@ def rehearse(  # noqa: PLR0917  # typer makes each an option
         seed=seed,
         start=instant("--start", start),
     )
-    found = _rehearsed(scene_of(_history(trace), wishes), server)
+    scene = scene_of(_history(trace), wishes)
+    _refuse_unwritable(out)
+    found = _rehearsed(scene, server)
     _show(found, out, as_json=json)
 
 
@@ -201,6 +204,16 @@ def _server(command: str | None, request_seconds: float) -> Server:
     words += ("--batches-in-flight", "1")  # a second one at hand would wait, alone, as long as a whole batch
     held = {"MODEL_SERVER_HOLD_SECONDS": f"{request_seconds / OF_A_BATCH:.4f}"}
     return Server(command=words, environment=held, cwd=str(Path(package.origin).parents[1]), hooks=True)
+
+
+def _refuse_unwritable(out: Path) -> None:
+    """Not after minutes of playing."""
+    there = next(path for path in (out, *out.absolute().parents) if path.exists())
+    if not (there.is_dir() and os.access(there, os.W_OK)):
+        raise InputError(
+            f"--out {out} can't be written: {there} is no folder that you may write to",
+            remedy="Name a folder of yours with --out.",
+        )
 
 
 def _words(command: str) -> tuple[str, ...]:

@@ -86,6 +86,7 @@ def test_the_real_model_server_is_an_instance(planner: Planner, trace: Path, tmp
         (["--start", "2026-01-05T10:00:00"], "--start '2026-01-05T10:00:00' has no zone"),
         (["--start", "2026-01-05T10:00:00Z"], "--start 2026-01-05T10:00:00Z is not between"),
         (["--speed", "1", "--span", "2h"], "2 h at speed 1 take 120 minutes for each of three policies"),
+        (["--out", "trace.csv/there"], "--out trace.csv/there can't be written: "),
         (["--command", ""], "--command is empty"),
         (["--command", "serve 'it"], '--command "serve \'it" is no command line: No closing quotation'),
         (["--command", "false"], "An instance doesn't start: Function instance exited with status 1"),
@@ -116,7 +117,7 @@ def test_without_torch_it_says_how_to_get_it(planner: Planner, trace: Path, monk
     )
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_no_process_is_left_when_it_is_ended_while_requests_are_sent(
     trace: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
