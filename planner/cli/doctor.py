@@ -8,21 +8,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from planner.cli.output import exit_code
+from planner.cli.findings import Finding, Findings, Verdict, failed, skipped, unconfigured
 from planner.cli.processes import still_runs
 from planner.cli.room import Room
 from planner.cli.serverclock import server_time
 from planner.errors import FCError, FCUnreachable, PlannerError
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
     from planner.fc.port import FunctionFacts
 
 SIGNATURE_TOLERANCE = timedelta(minutes=15)
@@ -33,41 +29,6 @@ WEEK = timedelta(days=7)
 SHORT = timedelta(days=2)
 """Below, only the last-resort forecaster works."""
 CREDENTIAL_CODES = ("InvalidCredentials", "InvalidAccessKeyID", "SignatureNotMatch")
-RELEVANCE = (2, 5, 1)
-"""Which exit code counts when several checks failed: what the user can mend first."""
-
-
-class Verdict(StrEnum):
-    """What came of one check."""
-
-    OK = "ok"
-    WARNING = "warning"
-    FAILED = "failed"
-    SKIPPED = "skipped"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One check: a sentence on what was found, the fix where there is one, and the exit code if it failed."""
-
-    check: str
-    verdict: Verdict
-    detail: str
-    fix: str = ""
-    code: int = 0
-
-    @property
-    def exit_code(self) -> int:
-        """The code that `planner doctor` ends with because of this finding."""
-        return self.code if self.verdict is Verdict.FAILED else 0
-
-    @property
-    def data(self) -> dict[str, object]:
-        """The finding as plain JSON values."""
-        return {"check": self.check, "verdict": self.verdict.value, "detail": self.detail, "fix": self.fix}
-
-
-Findings = tuple[Finding, ...]
 
 
 def examine(room: Room, stage: Callable[[str], None]) -> Findings:
@@ -85,6 +46,7 @@ def examine(room: Room, stage: Callable[[str], None]) -> Findings:
         patient.quota,
         patient.history,
         patient.database,
+        patient.daemon,
         patient.clock,
         patient.unfinished_applies,
         patient.messages,
@@ -94,35 +56,8 @@ def examine(room: Room, stage: Callable[[str], None]) -> Findings:
         try:
             found.append(check())
         except PlannerError as error:
-            found.append(_failed(name, error))
+            found.append(failed(name, error))
     return tuple(found)
-
-
-def worst(findings: Findings) -> int:
-    """The exit code of the whole examination: 0 unless a check failed."""
-    codes = {finding.exit_code for finding in findings}
-    return next((code for code in RELEVANCE if code in codes), 0)
-
-
-def table(findings: Findings) -> RenderableType:
-    """The findings for people: a line each, the fix under it."""
-    from rich.table import Table  # noqa: PLC0415  # `planner --help` stays fast
-    from rich.text import Text  # noqa: PLC0415  # as above
-
-    styles = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.FAILED: "bold red", Verdict.SKIPPED: "dim"}
-    grid = Table.grid(padding=(0, 2))
-    for finding in findings:
-        text = Text(finding.detail)
-        if finding.fix:
-            text += Text(f"\nFix: {finding.fix}", style="bold" if finding.exit_code else "")
-        grid.add_row(Text(finding.verdict.value, style=styles[finding.verdict]), Text(finding.check), text)
-    return grid
-
-
-def _failed(check: str, error: PlannerError) -> Finding:
-    listed = "; ".join(getattr(error, "faults", ()))
-    detail = f"{error.message}: {listed}" if listed else error.message
-    return Finding(check=check, verdict=Verdict.FAILED, detail=detail, fix=error.remedy, code=exit_code(error))
 
 
 class _Patient:
@@ -157,14 +92,14 @@ class _Patient:
         """Told from the answer to a signed request."""
         check = "credentials"
         if not self._room.connected:
-            return _unconfigured(check)
+            return unconfigured(check)
         if self._emulated:
             return Finding(check=check, verdict=Verdict.OK, detail="an endpoint on this machine needs none")
         match self._answer:
             case FCUnreachable():
-                return _skipped(check, "no signed request came through")
+                return skipped(check, "no signed request came through")
             case FCError() as error if error.code in CREDENTIAL_CODES:
-                return _failed(check, error)
+                return failed(check, error)
             case _:
                 return Finding(check=check, verdict=Verdict.OK, detail="found, and Function Compute accepts them")
 
@@ -172,22 +107,22 @@ class _Patient:
         """Whether anything answers there."""
         check, address = "endpoint", self._room.config.fc.address
         if address is None:
-            return _unconfigured(check)
+            return unconfigured(check)
         if isinstance(self._answer, FCUnreachable):
-            return _failed(check, self._answer)
+            return failed(check, self._answer)
         if isinstance(self._answer, FCError) and self._answer.code == "InvalidCredentials":
-            return _skipped(check, "nothing is sent without credentials")
+            return skipped(check, "nothing is sent without credentials")
         return Finding(check=check, verdict=Verdict.OK, detail=f"{address} answers")
 
     def permissions(self) -> Finding:
         """Reading is tried; writing can't be without writing."""
         check = "permissions"
         if not self._room.connected:
-            return _unconfigured(check)
+            return unconfigured(check)
         if isinstance(self._answer, FCError):
             if self._answer.code == "AccessDenied":
-                return _failed(check, self._answer)
-            return _skipped(check, "no request came so far")
+                return failed(check, self._answer)
+            return skipped(check, "no request came so far")
         self._room.live()
         return Finding(
             check=check,
@@ -202,11 +137,11 @@ class _Patient:
         """Whether the planned function exists."""
         check, ref = "function", self._settings.ref
         if not self._room.connected:
-            return _unconfigured(check)
+            return unconfigured(check)
         if isinstance(self._answer, FCError):
             if self._answer.code in ("FunctionNotFound", "AliasNotFound"):
-                return _failed(check, self._answer)
-            return _skipped(check, "Function Compute didn't say")
+                return failed(check, self._answer)
+            return skipped(check, "Function Compute didn't say")
         what = self._answer.gpu_type or "no GPU"
         return Finding(check=check, verdict=Verdict.OK, detail=f"{ref} exists ({what}, {self._answer.cpu:g} vCPU)")
 
@@ -214,7 +149,7 @@ class _Patient:
         """Tracking needs them, and FC's default is off."""
         check, enabled = "instance metrics", self._settings.guardrails.enabled
         if self._facts is None:
-            return _skipped(check, "the function couldn't be read")
+            return skipped(check, "the function couldn't be read")
         if self._facts.instance_metrics:
             return Finding(check=check, verdict=Verdict.OK, detail="on")
         if not enabled:
@@ -234,7 +169,7 @@ class _Patient:
         """Configured against live."""
         check, wanted = "instance concurrency", self._settings.instance_concurrency
         if self._facts is None:
-            return _skipped(check, "the function couldn't be read")
+            return skipped(check, "the function couldn't be read")
         live = self._facts.instance_concurrency
         if wanted is None or wanted == live:
             return Finding(check=check, verdict=Verdict.OK, detail=f"{live} requests an instance")
@@ -248,13 +183,25 @@ class _Patient:
     def quota(self) -> Finding:
         """The account's quota can't be read from Function Compute; the configured one can be compared."""
         check, most = "quota", self._settings.capacity.max_instances
-        quota = self._settings.safety.quota
-        if quota is None:
+        quota, config = self._settings.safety.quota, self._room.config
+        together = sum(each.capacity.max_instances for each in config.functions)
+        if config.fc.quota is not None and together > config.fc.quota:
+            return Finding(
+                check=check,
+                verdict=Verdict.WARNING,
+                detail=f"all functions together may ask for {together} instances, fc.quota is {config.fc.quota}",
+                fix="Plans that add beyond it wait; lower capacity.max_instances of some, or ask for more quota.",
+            )
+        if quota is None and config.fc.quota is None:
             return Finding(
                 check=check,
                 verdict=Verdict.WARNING,
                 detail=f"not configured, so nothing keeps a plan of up to {most} instances within it",
                 fix="Look the region's instance and GPU card quota up in Quota Center and set safety.quota.",
+            )
+        if quota is None:
+            return Finding(
+                check=check, verdict=Verdict.OK, detail=f"{together} together, fc.quota is {config.fc.quota}"
             )
         if most > quota:
             return Finding(
@@ -287,6 +234,14 @@ class _Patient:
                 fix="Bring it up to date, or raise safety.history_max_age.",
                 code=2,
             )
+        fresh = self._settings.daemon.fresh_within
+        if self._settings.daemon.mode != "observe" and age > fresh:
+            return Finding(
+                check=check,
+                verdict=Verdict.WARNING,
+                detail=f"{facts}: {_days(age)} old, so that the daemon pushes nothing that lowers capacity",
+                fix="Bring it up to date, or raise daemon.fresh_within.",
+            )
         if history.days < WEEK:
             few = "only the last-resort forecaster works" if history.days < SHORT else "it has no weekly tide yet"
             return Finding(
@@ -306,7 +261,50 @@ class _Patient:
         if self._room.database_is_to_be_made:
             return Finding(check=check, verdict=Verdict.OK, detail="not there yet; the first plan makes it")
         with self._room.records() as store:
-            return Finding(check=check, verdict=Verdict.OK, detail=f"{store.location} has this planner's schema")
+            where = store.location
+        file = self._room.database_file
+        if file is not None and not (os.access(file, os.W_OK) and os.access(file.parent, os.W_OK)):
+            return Finding(
+                check=check,
+                verdict=Verdict.FAILED,
+                detail=f"{where} can be read, and this user may not write it or its folder",
+                fix="Run the planner as the user whose file it is; SQLite writes files beside it, too.",
+                code=1,
+            )
+        return Finding(check=check, verdict=Verdict.OK, detail=f"{where} has this planner's schema")
+
+    def daemon(self) -> Finding:
+        """Whether one acts where one should, and its jobs go well."""
+        check, mode = "daemon", self._settings.daemon.mode
+        if mode != "observe" and self._settings.history.source == "file":
+            return Finding(
+                check=check,
+                verdict=Verdict.WARNING,
+                detail=f"mode {mode}, and the history is a file: each plan reads what somebody put there",
+                fix="Set history.source to cloudmonitor, prometheus or database (docs/sources.md).",
+            )
+        if self._room.database_is_to_be_made:
+            return Finding(check=check, verdict=Verdict.OK, detail=f"mode {mode}; none has run yet")
+        now = self._room.clock.now()
+        with self._room.records() as store:
+            lease, runs = store.control.lease(self._settings.ref), store.control.last_runs(self._settings.ref)
+        broken = [f"{job}: {run.sentence}" for job, run in sorted(runs.items()) if run.failed]
+        if broken:
+            return Finding(
+                check=check,
+                verdict=Verdict.WARNING,
+                detail=f"the newest runs of some jobs failed: {'; '.join(broken)}",
+                fix="Mend what they say; each is tried again within two minutes.",
+            )
+        acts = lease is not None and now < lease.expires_at
+        if mode != "observe" and not acts:
+            return Finding(
+                check=check,
+                verdict=Verdict.WARNING,
+                detail=f"mode {mode}, and no daemon acts",
+                fix="Start `planner run` (docs/deploy.md), or look at its log.",
+            )
+        return Finding(check=check, verdict=Verdict.OK, detail=f"mode {mode}; {'one acts' if acts else 'none acts'}")
 
     def messages(self) -> Finding:
         """Whether the environment holds what the channels need; nothing is sent."""
@@ -323,10 +321,10 @@ class _Patient:
         """This machine's against the server's."""
         check = "clock"
         if not self._room.connected:
-            return _unconfigured(check)
+            return unconfigured(check)
         theirs = server_time(self._room.config.fc)
         if theirs is None:
-            return _skipped(check, "no answer with a date came")
+            return skipped(check, "no answer with a date came")
         off = abs(self._room.clock.now() - theirs)
         detail = f"{off.total_seconds():.0f} s from Function Compute's"
         if off <= CLOCK_WORRY:
@@ -363,14 +361,6 @@ class _Patient:
             detail=f"{len(open_ones)} never ended; the newest began {open_ones[0].began_at:%Y-%m-%d %H:%M:%S} UTC",
             fix="`planner status` says what Function Compute holds; the next apply puts it on record.",
         )
-
-
-def _unconfigured(check: str) -> Finding:
-    return _skipped(check, "no Function Compute is configured (fc.region or fc.endpoint)")
-
-
-def _skipped(check: str, why: str) -> Finding:
-    return Finding(check=check, verdict=Verdict.SKIPPED, detail=why)
 
 
 def _days(span: timedelta) -> str:

@@ -84,8 +84,13 @@ class Room:
     @property
     def database_is_to_be_made(self) -> bool:
         """Whether the first command that writes will make the database: a SQLite file that isn't there yet."""
+        return self.database_file is not None and not self.database_file.exists()
+
+    @property
+    def database_file(self) -> Path | None:
+        """Where the records are, if they are a SQLite file."""
         scheme, _, rest = self.config.database_url.partition(":///")
-        return scheme == "sqlite" and not Path(rest.partition("?")[0]).exists()
+        return Path(rest.partition("?")[0]) if scheme == "sqlite" else None
 
     @cached_property
     def fc(self) -> FunctionCompute:

@@ -67,7 +67,8 @@ def check_config(config: ConfigFile = CONFIG, json: AsJson = False) -> None:
 
 def doctor(config: ConfigFile = CONFIG, function: FunctionName = None, json: AsJson = False) -> None:
     """Check credentials, endpoint, permissions, instance metrics, quota, history, database and clock; say the fix."""
-    from planner.cli.doctor import examine, table, worst  # noqa: PLC0415  # as above
+    from planner.cli.doctor import examine  # noqa: PLC0415  # as above
+    from planner.cli.findings import table, worst  # noqa: PLC0415  # as above
 
     room = Room.open(config, function)
     with progress() as stage:

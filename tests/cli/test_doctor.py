@@ -10,13 +10,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from planner.cli.doctor import Finding, Verdict, worst
+from planner.cli.findings import Finding, Verdict, worst
 from planner.cli.processes import still_runs, who
 from planner.cli.serverclock import server_time
 from planner.config import FcConfig
 from planner.emulator import Fault, FunctionSpec, ManualClock, Running, World, running
 from planner.outcome import LONGEST_APPLY
-from planner.store import Store
+from planner.store import Run, Store
 from tests.builders import a_plan
 from tests.cli.conftest import NAME, Planner, recent_history, write_config
 from tests.cli.test_applying import REF
@@ -32,6 +32,7 @@ CHECKS = [
     "quota",
     "history",
     "database",
+    "daemon",
     "clock",
     "unfinished applies",
     "messages",
@@ -158,6 +159,66 @@ def test_a_history_that_is_no_use_is_exit_code_2(planner: Planner, site: Path, t
     assert found["verdict"] == "failed"
     assert detail in found["detail"]
     assert found["fix"]
+
+
+@pytest.mark.parametrize(
+    ("text", "check", "detail"),
+    [
+        (
+            "daemon: {mode: auto}",
+            "daemon",
+            "mode auto, and the history is a file: each plan reads what somebody put there",
+        ),
+        (
+            "daemon: {mode: propose, fresh_within: 1m}",
+            "history",
+            "old, so that the daemon pushes nothing that lowers capacity",
+        ),
+    ],
+    ids=["a file under a daemon", "a metric that is not fresh"],
+)
+def test_what_a_daemon_needs_is_looked_at(
+    planner: Planner, site: Path, fc: Running, text: str, check: str, detail: str
+) -> None:
+    configure(site, fc, text)
+    (site / "history.csv").write_text("".join(recent_history(hours=6).splitlines(keepends=True)[:-6]), encoding="utf-8")
+    found = examined(planner)[check]
+    assert found["verdict"] == "warning"
+    assert detail in found["detail"]
+
+
+@pytest.mark.parametrize(
+    ("failed", "detail"),
+    [
+        (False, "mode auto, and no daemon acts"),
+        (True, "the newest runs of some jobs failed: collect: no answer"),
+    ],
+)
+def test_a_daemon_that_is_gone_or_fails_is_a_warning(
+    planner: Planner, site: Path, fc: Running, *, failed: bool, detail: str
+) -> None:
+    write_config(
+        site, fc.endpoint, functions=f"- name: {NAME}\n  history: {{source: database}}\n  daemon: {{mode: auto}}\n"
+    )
+    planner("collect", "history.csv")
+    now = datetime.now(UTC)
+    with Store.open(f"sqlite:///{site / 'planner.db'}", migrate=True) as store:
+        store.control.note_run(
+            Run(function=REF, job="collect", began_at=now, ended_at=now, failed=failed, sentence="no answer")
+        )
+    found = examined(planner)["daemon"]
+    assert (found["verdict"], found["detail"]) == ("warning", detail)
+
+
+def test_functions_that_may_ask_for_more_than_their_quota_are_a_warning(
+    planner: Planner, site: Path, fc: Running
+) -> None:
+    file = write_config(site, fc.endpoint)
+    file.write_text(
+        file.read_text(encoding="utf-8").replace("protocol: http}", "protocol: http, quota: 99}"), encoding="utf-8"
+    )
+    found = examined(planner)["quota"]
+    assert found["detail"] == "all functions together may ask for 100 instances, fc.quota is 99"
 
 
 def test_a_database_that_is_none_is_exit_code_1(planner: Planner, site: Path) -> None:
