@@ -83,13 +83,11 @@ def channels_of(notify: NotifyConfig, environ: Mapping[str, str]) -> tuple[Chann
     found = []
     for each in notify.channels:
         url = environ.get(each.url_variable, "").strip()
-        parts = urlsplit(url)
         if not url:
             raise ConfigError(
                 f"notify.channels: {each.name} has no URL", remedy=f"Set it in the environment: {each.url_variable}."
             )
-        plain = parts.scheme == "http" and is_loopback(parts.hostname or "")
-        if not parts.hostname or not (parts.scheme == "https" or plain):
+        if not _is_for_messages(url):
             raise ConfigError(f"{each.url_variable} is no https URL", remedy="Write https://host/path.")
         found.append(
             Channel(
@@ -103,6 +101,18 @@ def channels_of(notify: NotifyConfig, environ: Mapping[str, str]) -> tuple[Chann
             )
         )
     return tuple(found)
+
+
+def _is_for_messages(url: str) -> bool:
+    """Whether a message may be sent there; what it isn't may be a secret, so nothing of it is said."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return False
+    plain = parts.scheme == "http" and is_loopback(host or "")
+    # http.client refuses other characters with a text that repeats the path.
+    return bool(host) and (parts.scheme == "https" or plain) and url.isascii() and url.isprintable() and " " not in url
 
 
 @dataclass(slots=True)

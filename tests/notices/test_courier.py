@@ -198,7 +198,20 @@ class TestChannels:
         assert url not in repr(found)
 
     @pytest.mark.parametrize(
-        "url", ["", "http://hooks.example/x", "ftp://127.0.0.1/", "https://", "hooks.example"], ids=repr
+        "url",
+        [
+            "",
+            "http://hooks.example/x",
+            "ftp://127.0.0.1/",
+            "https://",
+            "hooks.example",
+            "https://h/a b",
+            "https://h/\x07",
+            "https://h:x/",
+            "https://h/钥",
+            "https://[h/",
+        ],
+        ids=ascii,
     )
     def test_a_url_that_is_none_is_refused_without_being_shown(self, url: str) -> None:
         with pytest.raises(ConfigError, match=r"PLANNER_NOTIFY_ONCALL_URL|oncall has no URL") as refused:
