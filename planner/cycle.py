@@ -201,8 +201,7 @@ def _verify(world: World, now: datetime) -> Finding:
         look = starts.Look(now=now, before=before, live=live, plan=applied, as_applied=not drifted)
         starts.note_look(world.store, look)
     if applied is not None and not drifted and holds_ours(applied.wanted):
-        patience = world.lead(now).whole + SETTLING
-        said.append(watch.instances(applied, live, now, patience=patience))
+        said.append(watch.instances(applied, live, now, patience=lambda: world.lead(now).whole + SETTLING))
     surprise = _surprise(world, now)
     heals = late is not None or (drifted and Drift(world.settings.daemon.drift) is not Drift.LEAVE)
     lately = now - watch.SURPRISE

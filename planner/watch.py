@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -28,7 +28,7 @@ def document(applied: Plan | None, live: LiveDocument, late: int | None = None) 
     return "the document is as applied" if holds_ours(applied.wanted) else "released"
 
 
-def instances(applied: Plan, live: LiveDocument, now: datetime, *, patience: timedelta) -> str:
+def instances(applied: Plan, live: LiveDocument, now: datetime, *, patience: Callable[[], timedelta]) -> str:
     """Whether the instances of the step in effect are there; `patience`: how long they may be on their way."""
     if now >= applied.schedule.end:
         return f"the schedule ended {iso(applied.schedule.end)}, and its fallback is in effect"
@@ -39,7 +39,9 @@ def instances(applied: Plan, live: LiveDocument, now: datetime, *, patience: tim
         return f"{count}{trouble}"
     # A lower figure may have been wanted until a moment ago, by an earlier step or an earlier document.
     begun = max([applied.created_at, *(step.at for step in applied.schedule.steps if step.at <= now)])
-    return f"{count}, others may be starting{trouble}" if now - begun < patience else f"MISSING: only {count}{trouble}"
+    return (
+        f"{count}, others may be starting{trouble}" if now - begun < patience() else f"MISSING: only {count}{trouble}"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -66,12 +66,12 @@ def test_a_surprise_says_from_when_to_when_and_how_much() -> None:
 def test_instances_may_be_on_their_way_for_a_while(current: int, after: int, words: str) -> None:
     live = LiveDocument(exists=True, current=current)
     now = NOON + timedelta(minutes=after)
-    assert watch.instances(a_plan(), live, now, patience=6 * MINUTE) == words
+    assert watch.instances(a_plan(), live, now, patience=lambda: 6 * MINUTE) == words
 
 
 def test_the_word_of_function_compute_is_passed_on() -> None:
     live = LiveDocument(exists=True, current=1, current_error="no stock")
-    said = watch.instances(a_plan(), live, NOON + 30 * MINUTE, patience=6 * MINUTE)
+    said = watch.instances(a_plan(), live, NOON + 30 * MINUTE, patience=lambda: 6 * MINUTE)
     assert said == "MISSING: only 1 of 2 instances are there; Function Compute says: no stock"
 
 
