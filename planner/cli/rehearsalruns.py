@@ -37,8 +37,6 @@ PROBES = 10
 REQUEST_TIMEOUT_SECONDS = 60
 _START_SECONDS = 120
 _POLL_SECONDS = 0.05
-_NEVER_SECONDS = 86_400
-"""Until the emulator hands instances over to processes, a quarter of a second after a put, none may get warm."""
 _BESIDE = 2
 """Processes beyond the ceiling, for those that are still ending."""
 
@@ -67,7 +65,6 @@ def world_of(server: Server, scene: Scene) -> World:
             "functionName": FUNCTION.name,
             "instanceConcurrency": scene.wishes.instance_concurrency,
             "timeout": REQUEST_TIMEOUT_SECONDS,
-            "startupSeconds": _NEVER_SECONDS,
             "gpuConfig": {"gpuType": "fc.gpu.tesla.1", "gpuMemorySize": 16384},
             "logConfig": {"enableInstanceMetrics": True},
             "process": {"command": list(server.command), "environment": server.environment, "cwd": server.cwd},

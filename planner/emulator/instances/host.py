@@ -50,7 +50,7 @@ class Host:
         """Begin to look after the account. On a clock moved by hand there is nothing to look after."""
         emulator = self.emulator
         with emulator.account() as account:
-            settings = account.settings
+            settings, account.processes = account.settings, not isinstance(emulator.clock, ManualClock)
         self._machine = Machine(
             settings=settings,
             now=emulator.now,

@@ -64,6 +64,9 @@ class Account:
     """Per kind and key of a config that was deleted what Get still shows of it."""
     launched: dict[Key, int] = field(default_factory=dict)
     """Launches of configs that were deleted: no two instances of a key share a number."""
+    processes: bool = False
+    """Whether a server runs the instances of functions that have a process. It takes those of a put over a moment on:
+    until then none of them gets warm, as a simulated one would."""
 
     @classmethod
     def new(cls, functions: Iterable[FunctionSpec], settings: Settings, at: datetime, faults: FaultBook) -> Self:

@@ -14,6 +14,7 @@ from planner.emulator.models.ondemand import OnDemand
 
 QUOTA = "Reserve resource exceeded limit"
 """Over the account's limit (vendor's GPU FAQ)."""
+_NEVER_SECONDS = 1e9
 GROWING = REPLENISHED
 """Here: the growth limit is reached, more next minute."""
 
@@ -74,6 +75,8 @@ class Room:
     def _startup(self, function: FunctionSpec, at: datetime) -> tuple[tuple[float, ...], str]:
         """Points of the start-up times at `at`, and why nothing can start, if so."""
         points = function.startup_seconds or self.account.settings.startup_seconds
+        if function.process and self.account.processes:
+            points = (_NEVER_SECONDS,)
         slow = self.account.faults.hit(StartupFault, function.name, at)
         if slow:
             points = tuple(point * slow.factor for point in points)

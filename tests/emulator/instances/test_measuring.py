@@ -43,6 +43,15 @@ def test_a_tracker_sees_the_requests_that_are_really_in_flight(tmp_path: Path) -
         assert request.answer().status == 200
 
 
+def test_none_is_warm_before_its_process_is_however_fast_the_clock() -> None:
+    # A simulated instance would be warm after 10 to 30 s of the clock: an eighth of a second at most.
+    with served(sample({"SLEEPY": 3600}), clock=FactorClock(NOON, 240)) as site:
+        site.fc.put({"defaultTarget": 2})
+        seen = []
+        until(lambda: seen.append(site.fc.get()["current"]) or site.instances("starting"))
+        assert set(seen) == {0}
+
+
 def test_the_ledger_gets_what_really_happened(tmp_path: Path) -> None:
     with served(sample(instanceConcurrency=2), clock=FactorClock(NOON, 60)) as site:
         site.warm(1)
