@@ -68,6 +68,7 @@ campaign: $(VENV)/.dev ## the longer proofs: properties on new examples, the kil
 	HYPOTHESIS_PROFILE=explore $(BIN)/python -m pytest -n 2 tests/core tests/documents tests/forecast tests/history tests/plancodec tests/store tests/emulator
 	for round in 1 2 3 4 5; do $(BIN)/python -m pytest tests/apply/test_kill9.py tests/acceptance || exit 1; done
 	$(BIN)/python -m tests.campaigns.faults --runs 200
+	$(BIN)/python -m tests.campaigns.processes --runs 20
 	$(BIN)/python -m tests.campaigns.month --days 28
 	$(BIN)/python -m tests.campaigns.month --days 7 --alone 7
 
