@@ -3,8 +3,8 @@
     python -m tests.campaigns.processes [--runs 20] [--seed 1]
 
 One or two `planner run` on one SQLite file, against `planner emulator --state`; four blows at random moments, drawn by
-the seed. After them everything is started that is not there, and within `PATIENCE` Function Compute has to hold what was applied
-last, each apply on record an outcome, and the database to be sound. The exit code is 1 where something failed.
+the seed. After them everything is started that is not there, and within `PATIENCE` FC has to hold what was
+applied last, each apply on record an outcome, and the database to be sound. The exit code is 1 where something failed.
 """
 
 from __future__ import annotations
@@ -71,6 +71,7 @@ class Cast:
     emulator: subprocess.Popen[bytes] | None = None
     daemons: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     by_hand: list[ProvisionConfig] = field(default_factory=list)
+    writers: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def start_emulator(self) -> None:
         """On the state that the last one left."""
@@ -123,6 +124,7 @@ class Cast:
             )
             assert writer.stdin is not None
             writer.stdin.close()
+            self.writers.append(writer)
         return process
 
 
@@ -215,6 +217,8 @@ def _on_stage(folder: Path) -> Iterator[Cast]:
         for name in list(cast.daemons):
             cast.kill_daemon(name)
         cast.kill_emulator()
+        for writer in cast.writers:
+            writer.wait()
 
 
 def _attempts(folder: Path) -> list[Attempt]:
