@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from planner import choices, custody, starts, surprises, watch
+from planner import custody, rungs, starts, surprises, watch
 from planner.apply import apply
 from planner.base import MINUTE, FunctionRef, iso, minutes_between
 from planner.clock import Clock
@@ -27,7 +27,7 @@ from planner.lead import Lead
 from planner.ledger import promised_beside, promised_today
 from planner.notices import Alert, alerts
 from planner.outcome import OutcomeKind
-from planner.pipeline import Question, make_plan, reasoned
+from planner.pipeline import Question
 from planner.plan import Band, Plan
 from planner.policies import at_most, freeze_windows, gate_rules
 from planner.provision import LiveDocument, holds_ours
@@ -210,7 +210,9 @@ def _verify(world: World, now: datetime) -> Finding:
         said.append(f"SURPRISE: {surprise[0].sentence}")
         if answers:
             surprises.note(world.store, world.function, *surprise)
-    replan = answers or (heals and _calm_since(world, lately))
+    regret = "" if drifted else rungs.take_back(world, now, pushed_by=DAEMON)
+    said += filter(None, [regret])
+    replan = answers or bool(regret) or (heals and _calm_since(world, lately))
     return Finding(sentence="; ".join(said), replan=replan, alerts=alerts.of_look(said, live))
 
 
@@ -220,23 +222,18 @@ def _plan(world: World, now: datetime) -> Finding:
     applied = _applied(world)
     # To put the plan back includes taking out the scheduled actions that somebody else added since.
     reverts = applied is not None and Drift(world.settings.daemon.drift) is Drift.REVERT
-    kept = choices.newest(world.store, world.function, now)
-    question = replace(world.ask(now, reverts), chosen=kept, lead=world.lead(now))
     rules = _rules(world, now)
-    done = reasoned(world.settings, question, world.leave, fits=world.fits)
-    made, chosen = done.plan, done.decision.chosen
-    most = most_at_once(made, rules)
+    found = rungs.planned(world, now, adopt=reverts)
+    made, most = found.plan, most_at_once(found.plan, rules)
     if most is not None:
         # A part of a rise at once, and the rest with the next plans, is better than none of it.
-        capped = at_most(world.settings, most)
-        made = make_plan(capped, replace(question, chosen=chosen), world.leave, fits=world.fits)
+        made = found.again(at_most(world.settings, most))
     world.leave()
-    if chosen is not kept:
-        choices.keep(world.store, world.function, chosen)
     number = world.store.save_plan(made, who=world.who, at=world.clock.now())
-    ruling = rule(made, _standing(world, made, applied, now), rules)
-    finding = _decided(world, made, number, ruling, question.live, now)
-    return replace(finding, sentence="; ".join((*closed, f"plan {number}: {finding.sentence}")), plan=number)
+    ruling = rule(made, _standing(world, made, found.metric_end, applied, now), rules)
+    finding = _decided(world, made, number, ruling, found.live, now)
+    sentence = "; ".join((*closed, f"plan {number}: {finding.sentence}", *found.said))
+    return replace(finding, sentence=sentence, plan=number)
 
 
 def _retain(world: World, now: datetime) -> Finding:
@@ -323,16 +320,15 @@ def _last_proposal(world: World) -> Proposal | None:
     return next(iter(world.store.control.proposals(world.function, limit=1)), None)
 
 
-def _standing(world: World, made: Plan, applied: Plan | None, now: datetime) -> Standing:
+def _standing(world: World, made: Plan, newest: datetime | None, applied: Plan | None, now: datetime) -> Standing:
     last = world.store.last_applied(world.function)
-    newest = made.evidence.history_end if made.evidence else made.created_at
     settings = world.settings
     return Standing(
         now=now,
         applied=applied,
         pushed_at=last.began_at if last else None,
         held=custody.held(world.store, settings, applied, now),
-        fresh=now - newest <= settings.daemon.fresh_within,
+        fresh=newest is not None and now - newest <= settings.daemon.fresh_within,
         undoes=custody.undoes(world.store, settings, made, applied, now),
         closing=frozen(freeze_windows(settings), now + settings.daemon.plan_every, settings.time_zone),
         spent_hours=_spent(world, now),

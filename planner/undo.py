@@ -22,7 +22,7 @@ from planner.diff import changes
 from planner.guard import GuardWindow
 from planner.guardrails import GuardPolicy
 from planner.plan import Plan
-from planner.provision import LiveDocument, ProvisionConfig
+from planner.provision import MAX_TARGET, LiveDocument, ProvisionConfig
 from planner.reading import Minutes, least_values
 from planner.replay import Floats
 from planner.safety import SafetyRules, drop_breaches, foreign_breaches, limit_breaches, quota_breaches
@@ -43,15 +43,22 @@ class Present:
 
 
 def rollback(
-    earlier: Plan, present: Present, *, guards: GuardPolicy, safety: SafetyRules, floor: Minutes | None = None
+    earlier: Plan,
+    present: Present,
+    *,
+    guards: GuardPolicy,
+    safety: SafetyRules,
+    floor: Minutes | None = None,
+    ceiling: int = MAX_TARGET,
 ) -> Plan:
     """The earlier plan's steps, dated anew from now on, its live guard and its recurring form.
 
-    `floor`: instances below which no minute of the coming day may be, shape (DAY,).
+    `floor`: instances below which no minute of the coming day may be, shape (DAY,); `ceiling`: above which none may be
+    but for that.
     """
     now = floor_minute(utc(present.now))
     recurring = sum(len(pattern.steps) for pattern in earlier.patterns)
-    values = redated(earlier, now)
+    values = np.minimum(redated(earlier, now), ceiling)
     if floor is not None:
         values = np.maximum(values, floor)
     steps = _fewest(values, now, max(step_budget(present.live.config, recurring), 1))

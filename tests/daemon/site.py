@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -75,6 +75,8 @@ class Site:
     points: list[Point] = field(default_factory=list)
     surges: tuple[datetime, datetime, float] | None = None
     """Between these the load is so many times the usual; then `recent` tells of the load, minute by minute."""
+    changed: Callable[[History], History] = lambda history: history
+    """What became of the history; may raise what one that can't be read raises."""
 
     def daemon(
         self, section: str, *functions: FunctionRef, name: str = "one", workers: int = 4
@@ -88,7 +90,7 @@ class Site:
         settings = configured(self.folder, function, section)
 
         def ask(now: datetime, adopt: bool) -> Question:
-            history = self.load(now)
+            history = self.changed(self.load(now))
             if self.metric_ends is not None:
                 history = history.until(self.metric_ends)
             return Question(

@@ -1,0 +1,74 @@
+"""The ladder's memory: where a function stands and what its plans promised, as events that any daemon reads."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+
+from planner.base import EPOCH, FunctionRef, iso, utc
+from planner.ladder import LOOK_BACK, RELAPSE, Footing, Promise, Rung
+from planner.plan import Plan
+from planner.store import Event
+from planner.store.control import Control
+
+STEP, PROMISE = "rung", "forecast"
+"""Kinds of events."""
+REACH = timedelta(hours=8)
+"""Of a plan's band so much is kept: the next plan comes well before."""
+
+
+def footing(control: Control, function: FunctionRef) -> Footing:
+    """Where the function stands: what its newest step says, and on the champion where it never made one."""
+    newest = next(iter(control.events(function, STEP, limit=1)), None)
+    return Footing(rung=Rung.CHAMPION, since=EPOCH) if newest is None else _read(newest)
+
+
+def climbs(control: Control, function: FunctionRef) -> tuple[Footing, ...]:
+    """Every step on record, newest first."""
+    return tuple(_read(event) for event in control.events(function, STEP))
+
+
+def note_step(control: Control, function: FunctionRef, stands: Footing) -> None:
+    """Put a step on record."""
+    facts = json.dumps({"rung": stands.rung.value, "plan": stands.plan})
+    control.note_event(Event(function=function, kind=STEP, at=stands.since, sentence=stands.sentence, facts=facts))
+
+
+def relapses(control: Control, function: FunctionRef, now: datetime) -> int:
+    """Descents from the champion within RELAPSE, but for the one that the function is on."""
+    steps = [_read(event).rung for event in control.events(function, STEP, since=now - RELAPSE)]
+    return sum(rung is Rung.CHAMPION for rung in steps)
+
+
+def note_promise(control: Control, function: FunctionRef, rung: Rung, plan: Plan) -> None:
+    """Put on record what the plan says of the next hours; nothing where no forecast stands behind it."""
+    if plan.evidence is None:
+        return
+    band = plan.evidence.band
+    high = band.values[-1][: REACH // band.slot]
+    facts = {"rung": rung.value, "start": iso(band.start), "slot": int(band.slot.total_seconds()), "high": high}
+    sentence = f"P{100 * band.levels[-1]:g} of the {rung.value} forecast for {len(high)} slots from {iso(band.start)}"
+    control.note_event(
+        Event(function=function, kind=PROMISE, at=plan.created_at, sentence=sentence, facts=json.dumps(facts))
+    )
+
+
+def promises(control: Control, function: FunctionRef, now: datetime) -> tuple[Promise, ...]:
+    """What is on record of the time that slots are judged of, newest first."""
+    return tuple(_promise(event) for event in control.events(function, PROMISE, since=now - LOOK_BACK))
+
+
+def _read(event: Event) -> Footing:
+    facts = json.loads(event.facts)
+    return Footing(rung=Rung(facts["rung"]), since=event.at, sentence=event.sentence, plan=facts["plan"])
+
+
+def _promise(event: Event) -> Promise:
+    facts = json.loads(event.facts)
+    return Promise(
+        rung=Rung(facts["rung"]),
+        made=event.at,
+        start=utc(datetime.fromisoformat(facts["start"])),
+        slot=timedelta(seconds=facts["slot"]),
+        high=tuple(facts["high"]),
+    )

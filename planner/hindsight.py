@@ -1,0 +1,83 @@
+"""What documents did, or would have done, with the load that came: replayed afterwards, minute by minute."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from planner.base import MINUTE, minutes_between
+from planner.provision import EVALUATION_LAG, ProvisionConfig
+from planner.reading import least_values
+from planner.replay import Floats, Put, State, replay_document
+
+LEAST, MOST = 15 * MINUTE, timedelta(hours=6)
+"""A push is judged from a quarter of an hour after it (its instances have to start) until it is old: then the ladder
+looks after it."""
+REGRET_LEAST, REGRET_TIMES = 0.02, 10.0
+"""Cold share since the push, at least and in times the objective, from which it is regretted ..."""
+BETTER = 0.5
+"""... if the document that stood before would have left no more than this share of it cold."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Came:
+    """The load of each minute from `start` on, as offered concurrency: shape (minutes,)."""
+
+    start: datetime
+    load: Floats
+    instance_concurrency: int
+    start_up: timedelta
+
+    @property
+    def end(self) -> datetime:
+        """When the last minute ends."""
+        return self.start + len(self.load) * MINUTE
+
+
+def cold_share(documents: Sequence[tuple[datetime, ProvisionConfig]], came: Came, begin: State | None = None) -> float:
+    """Share of the load that found no warm instance under the documents that stood, each from an instant on.
+
+    In order of time; each is put when it comes, and a put destroys what is above its default target. Without `begin`
+    the first stood before the load began, with what it asks for; with `begin` it was put on that.
+    """
+    cold, state = 0.0, begin
+    starts = [max(since, came.start) for since, _ in documents]
+    for (_, document), start, end in zip(documents, starts, [*starts[1:], came.end], strict=True):
+        first, last = minutes_between(came.start, start), minutes_between(came.start, end)
+        if last <= first:
+            continue
+        found = replay_document(
+            document,
+            came.start + first * MINUTE,
+            came.load[None, first:last],
+            instance_concurrency=came.instance_concurrency,
+            lead=-(-came.start_up // MINUTE),
+            begin=state or State(warm=least_values(document, came.start, 1)),
+            put=Put(evaluation_lag=EVALUATION_LAG // MINUTE) if state else None,
+        )
+        cold, state = cold + float(found.cold[0]), found.end
+    return cold / max(float(came.load.sum()), 1e-9)
+
+
+def regretted(
+    stood: Sequence[tuple[datetime, ProvisionConfig]], before: ProvisionConfig, came: Came, *, objective: float
+) -> str:
+    """Why a push should be taken back, in a sentence; empty where it stands.
+
+    `stood`: the document of the push, and those that followed; `before`: the one from before it; `came`: the load
+    since. Both are replayed on the same minutes from the instances that the earlier one asked for at that time.
+    """
+    if not LEAST <= came.end - came.start + MINUTE <= MOST or not came.load.any():
+        return ""
+    begin = State(warm=least_values(before, came.start, 1))
+    now, bound = cold_share(stood, came, begin), max(REGRET_LEAST, REGRET_TIMES * objective)
+    if now <= bound:
+        return ""
+    otherwise = cold_share([(came.start, before)], came)
+    if otherwise > BETTER * now:
+        return ""
+    return (
+        f"{now:.1%} of the load found no warm instance in the {(came.end - came.start) // MINUTE} min since a push "
+        f"(bound {bound:.1%}), and {otherwise:.1%} would have under the document from before it"
+    )

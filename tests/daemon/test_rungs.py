@@ -1,0 +1,172 @@
+"""The daemon on the ladder: through the scheduler's beat, the SDK and the emulator, while tide or metric break."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from planner.base import MINUTE
+from planner.errors import HistoryError
+from planner.footing import climbs, footing, note_step
+from planner.history import History
+from planner.ladder import SHADOW, Footing, Rung
+from planner.plan import Plan
+from planner.reading import least_values
+from planner.store import Point
+from tests.daemon.site import ASR, START, Site
+
+HOUR, QUARTER = timedelta(hours=1), 15 * MINUTE
+AUTO = "mode: auto, min_interval: 0s, worth_hours: 0"
+
+
+def steps(site: Site) -> list[Rung]:
+    """The rungs that the function came to, in order."""
+    return [step.rung for step in reversed(climbs(site.store.control, ASR))]
+
+
+def swinging(history: History) -> History:
+    """From an hour after the start on every other quarter of an hour has nine times the load."""
+    since = (pd.DatetimeIndex(history.series.index) - pd.Timestamp(START + HOUR)) // pd.Timedelta(QUARTER)
+    return replace(history, series=history.series * np.where((since >= 0) & (since % 2 == 0), 9.0, 1.0))
+
+
+def applied(site: Site) -> list[Plan]:
+    return [site.store.plan(each.plan_id) for each in reversed(site.store.applied(ASR, limit=99))]
+
+
+def lowers(plan: Plan, minutes: int = 60) -> bool:
+    """Whether the put took something away from what the live document would have given."""
+    wanted = least_values(plan.wanted, plan.created_at, minutes)
+    return bool((wanted < least_values(plan.live, plan.created_at, minutes)).any())
+
+
+def test_a_tide_that_breaks_takes_it_down_and_the_shadow_brings_it_back(site: Site) -> None:
+    site.changed = swinging
+    daemon, _ = site.daemon(f"{AUTO}, plan_every: 15m")
+    site.beat(daemon)
+    running = []
+    while footing(site.store.control, ASR).rung is Rung.CHAMPION and site.clock.now() < START + 6 * HOUR:
+        site.beat(daemon, QUARTER)
+        running.append(site.fc.get_provision_config(ASR).target)
+
+    step = footing(site.store.control, ASR)
+    assert step.rung is Rung.LAST_WEEK
+    assert step.since <= START + 4 * HOUR
+    assert step.sentence.startswith("from champion down to last-week: ")
+    assert step.sentence in site.said("plan")
+    (served, shadow) = (site.store.plan(each.id) for each in site.store.plans(ASR, limit=2))
+    assert served.evidence is not None
+    assert shadow.evidence is not None
+    assert (served.evidence.forecaster, shadow.evidence.forecaster) == ("lastweek", "seasonal")
+    assert shadow.notes[0] == "shadow: on record, not followed"
+
+    daemon.close()
+    site.changed = lambda history: history
+    other, _ = site.daemon(f"{AUTO}, plan_every: 1h", name="two")
+    for _ in range(9):
+        site.beat(other, HOUR)
+    back = footing(site.store.control, ASR)
+    assert back.rung is Rung.CHAMPION
+    assert back.since - step.since >= SHADOW
+
+
+def test_a_dead_metric_goes_back_to_the_last_good_schedule_and_lowers_nothing(site: Site) -> None:
+    daemon, _ = site.daemon(f"{AUTO}, plan_every: 30m")
+    site.beat(daemon)
+    site.beat(daemon, HOUR)
+    site.metric_ends = site.clock.now()
+    for _ in range(6):
+        site.beat(daemon, 30 * MINUTE)
+
+    step = footing(site.store.control, ASR)
+    assert (step.rung, step.plan is not None) == (Rung.LAST_GOOD, True)
+    assert "the newest metric is 2.5 h old, more than 2.0 h" in step.sentence
+    blind = [plan for plan in applied(site) if plan.created_at > site.metric_ends + 30 * MINUTE]
+    assert blind, "the fallback was pushed"
+    assert not any(lowers(plan, 24 * 60) for plan in blind)
+
+    site.metric_ends = None
+    for _ in range(13):
+        site.beat(daemon, 30 * MINUTE)
+    assert steps(site) == [Rung.LAST_GOOD, Rung.CHAMPION]
+
+
+def test_a_history_that_cant_be_read_any_more_doesnt_end_the_planning(site: Site) -> None:
+    daemon, _ = site.daemon(AUTO)
+    site.beat(daemon)
+
+    def gone(_: History) -> History:
+        raise HistoryError("the table of points is empty", remedy="Fill it.")
+
+    site.changed = gone
+    site.pass_by(QUARTER)
+    ran = site.fc.get_provision_config(ASR).target
+    site.beat(daemon)
+
+    assert not site.run("plan").failed
+    assert steps(site) == [Rung.LAST_GOOD]
+    assert "from champion down to last-good: no plan can be made: the table of points is empty" in site.said("plan")
+    assert site.fc.get_provision_config(ASR).target >= ran
+
+
+def test_without_a_plan_of_ours_in_force_nothing_takes_a_persons_place(site: Site) -> None:
+    def gone(_: History) -> History:
+        raise HistoryError("the table of points is empty", remedy="Fill it.")
+
+    site.changed = gone
+    daemon, _ = site.daemon(AUTO)
+    site.beat(daemon)
+    assert (site.run("plan").failed, site.puts(), steps(site)) == (True, 0, [])
+
+
+def test_where_no_schedule_was_good_one_step_and_the_safe_tracker_remain(site: Site) -> None:
+    daemon, _ = site.daemon(AUTO)
+    site.beat(daemon)
+    now = site.clock.now()
+    note_step(site.store.control, ASR, Footing(rung=Rung.GUARDRAILS, since=now, sentence="said"))
+    ran = site.fc.get_provision_config(ASR).target
+    for _ in range(3):
+        site.beat(daemon, QUARTER)
+
+    plan = applied(site)[-1]
+    assert [step.instances for step in plan.schedule.steps] == [max(ran, plan.schedule.steps[0].instances)]
+    trackers = [policy for policy in plan.wanted.tracking_policies if policy.metric_target == 0.6]
+    assert len(trackers) == 2, "from now on, and after the horizon"
+    assert site.fc.get_provision_config(ASR).target >= ran
+    assert f"on the rung guardrails since {now:%Y-%m-%dT%H:%M:%SZ}" in site.said("plan")
+
+
+@pytest.mark.parametrize("mode", ["auto", "observe"])
+def test_a_push_that_leaves_much_cold_which_the_one_before_would_not_is_taken_back(site: Site, mode: str) -> None:
+    daemon, (world,) = site.daemon("mode: auto, min_interval: 0s, worth_hours: 0, plan_every: 2h")
+    site.changed = lambda history: replace(history, series=history.series * 2)
+    site.beat(daemon)
+    first = site.store.last_applied(ASR)
+    # A metric that shows half of the load: the next plan asks for half of the instances.
+    site.changed = lambda history: replace(history, series=history.series * 1.1)
+    site.beat(daemon, HOUR)
+    second = site.store.last_applied(ASR)
+    assert first is not None
+    assert second is not None
+    assert second.plan_id != first.plan_id
+    section = world.settings.daemon.model_copy(update={"mode": mode})
+    daemon._cares[0].world = replace(world, settings=world.settings.model_copy(update={"daemon": section}))
+    # What the first plan's 35 instances would serve, and the second one's 21 not.
+    site.points = [Point(at=START + n * MINUTE, value=250.0, step=MINUTE) for n in range(120)]
+    puts = site.puts()
+    for _ in range(20):
+        site.beat(daemon, MINUTE)
+
+    step = footing(site.store.control, ASR)
+    assert (step.rung, step.plan) == (Rung.LAST_GOOD, first.plan_id)
+    assert "of the load found no warm instance in the " in step.sentence
+    assert f"back to plan {first.plan_id}" in step.sentence
+    assert (site.puts() > puts) == (mode == "auto")
+    if mode == "auto":
+        assert not lowers(applied(site)[-1], 24 * 60)
+    else:
+        assert "held: observed only" in site.said("plan")
