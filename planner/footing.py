@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from datetime import datetime, timedelta
 
-from planner.base import EPOCH, FunctionRef, iso, utc
-from planner.ladder import LOOK_BACK, RELAPSE, Footing, Promise, Rung
+from planner.base import FunctionRef, iso, utc
+from planner.ladder import CHAMPION, LOOK_BACK, RELAPSE, Footing, Promise, Rung
 from planner.plan import Plan
 from planner.store import Event
 from planner.store.control import Control
@@ -20,7 +20,7 @@ REACH = timedelta(hours=8)
 def footing(control: Control, function: FunctionRef) -> Footing:
     """Where the function stands: what its newest step says, and on the champion where it never made one."""
     newest = next(iter(control.events(function, STEP, limit=1)), None)
-    return Footing(rung=Rung.CHAMPION, since=EPOCH) if newest is None else _read(newest)
+    return CHAMPION if newest is None else _read(newest)
 
 
 def climbs(control: Control, function: FunctionRef) -> tuple[Footing, ...]:

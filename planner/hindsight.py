@@ -11,6 +11,7 @@ from planner.provision import EVALUATION_LAG, ProvisionConfig
 from planner.reading import least_values
 from planner.replay import Floats, Put, State, replay_document
 
+PUT = Put(evaluation_lag=EVALUATION_LAG // MINUTE)
 LEAST, MOST = 15 * MINUTE, timedelta(hours=6)
 """A push is judged from a quarter of an hour after it (its instances have to start) until it is old: then the ladder
 looks after it."""
@@ -35,7 +36,12 @@ class Came:
         return self.start + len(self.load) * MINUTE
 
 
-def cold_share(documents: Sequence[tuple[datetime, ProvisionConfig]], came: Came, begin: State | None = None) -> float:
+def cold_share(
+    documents: Sequence[tuple[datetime, ProvisionConfig]],
+    came: Came,
+    begin: State | None = None,
+    put: Put | None = PUT,
+) -> float:
     """Share of the load that found no warm instance under the documents that stood, each from an instant on.
 
     In order of time; each is put when it comes, and a put destroys what is above its default target. Without `begin`
@@ -54,7 +60,7 @@ def cold_share(documents: Sequence[tuple[datetime, ProvisionConfig]], came: Came
             instance_concurrency=came.instance_concurrency,
             lead=-(-came.start_up // MINUTE),
             begin=state or State(warm=least_values(document, came.start, 1)),
-            put=Put(evaluation_lag=EVALUATION_LAG // MINUTE) if state else None,
+            put=put if state else None,
         )
         cold, state = cold + float(found.cold[0]), found.end
     return cold / max(float(came.load.sum()), 1e-9)

@@ -217,7 +217,7 @@ class _Tick:
         store, function = world.store, world.function
         question, known, excuse = None, None, None
         try:
-            question = replace(world.ask(now, adopt), chosen=choices.newest(store, function, now))
+            question = world.ask(now, adopt)
             known = question.history.until(now)
         except UNMAKEABLE as error:
             question, excuse = None, error
@@ -259,8 +259,10 @@ class _Tick:
                         return self.excuse
                     if rung is Rung.LAST_WEEK:
                         settings = fallbacks.last_week(settings)
-                    made = reasoned(settings, self.question, world.leave, fits=world.fits)
-                    if rung is Rung.CHAMPION and made.decision.chosen is not self.question.chosen:
+                    chosen = choices.newest(world.store, world.function, self.now)
+                    question = replace(self.question, chosen=chosen)
+                    made = reasoned(settings, question, world.leave, fits=world.fits)
+                    if rung is Rung.CHAMPION and limits is None and made.decision.chosen is not chosen:
                         choices.keep(world.store, world.function, made.decision.chosen)
                     return made.plan
                 case Rung.LAST_GOOD:

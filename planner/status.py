@@ -9,7 +9,9 @@ from datetime import datetime
 from planner.base import FunctionRef, iso
 from planner.config import FunctionConfig
 from planner.fc.compare import difference
+from planner.footing import footing
 from planner.freeze import Freeze, frozen
+from planner.ladder import CHAMPION, Footing
 from planner.lead import Lead
 from planner.outcome import LONGEST_APPLY
 from planner.plan import Plan
@@ -39,6 +41,7 @@ class Care:
     """What a daemon does with the function: `mode` as configured, the newest run of each job, who holds the lease.
 
     `lease` None: no daemon acts now. `proposal` is the one that waits for a person, if one does.
+    `stands`: where its plans stand on the ladder.
     """
 
     mode: str
@@ -47,11 +50,14 @@ class Care:
     proposal: Proposal | None = None
     lease: Lease | None = None
     runs: Mapping[str, Run] = field(default_factory=dict)
+    stands: Footing = CHAMPION
 
     def rows(self) -> tuple[tuple[str, str], ...]:
         """Label and sentence, for people."""
         acts = f"{self.lease.holder} acts" if self.lease else "no daemon acts"
         said = [("daemon", f"mode {self.mode}; {acts}")]
+        why = f" since {iso(self.stands.since)}: {self.stands.sentence}" if self.stands.sentence else ""
+        said.append(("ladder", f"{self.stands.rung.value}{why}"))
         if (pause := self.pause) is not None:
             end = f"until {iso(pause.until)}" if pause.until else "until `planner resume`"
             whose = "" if pause.function else "with every function, "
@@ -74,6 +80,7 @@ class Care:
         pause, waiting, lease = self.pause, self.proposal, self.lease
         return {
             "mode": self.mode,
+            "ladder": self.stands.data,
             "holder": lease.holder if lease else None,
             "pause": pause
             and {
@@ -280,4 +287,5 @@ def _care(store: Store, settings: FunctionConfig, now: datetime) -> Care:
         proposal=last if last is not None and last.approved is None and now < last.expires_at else None,
         lease=lease if lease is not None and now < lease.expires_at else None,
         runs=control.last_runs(function),
+        stands=footing(control, function),
     )

@@ -33,6 +33,11 @@ LEASE_ENDS = Family(
     labels=WHOSE,
 )
 PAUSED = Family(name="planner_paused", help="Whether a person paused the function: nothing is sent.", labels=WHOSE)
+RUNG = Family(
+    name="planner_ladder_rung",
+    help="How far below the champion's forecast the plans stand: 0 on it, 1 last week, 2 last good, 3 guardrails.",
+    labels=WHOSE,
+)
 PROPOSALS = Family(name="planner_proposals_waiting", help="Proposed plans that wait for a person.", labels=WHOSE)
 PROPOSAL_ENDS = Family(
     name="planner_proposal_expiry_timestamp_seconds", help="When the proposal that waits runs out.", labels=WHOSE

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from planner.base import MINUTE, floor_to
 from planner.cycle import LOOK_BACK, World, periods
 from planner.fc.arrival import instances_in_effect
+from planner.footing import footing
 from planner.lead import Kind
 from planner.observing import families as f
 from planner.observing.exposition import Family, Page, Value
@@ -51,6 +52,7 @@ class Measures:
         self._add(page, f.LEASE, ours)
         self._add(page, f.LEASE_ENDS, lease.expires_at if lease else None)
         self._add(page, f.PAUSED, control.paused(world.function, now=now) is not None)
+        self._add(page, f.RUNG, footing(control, world.function).rung.below_champion)
         waiting = [
             each
             for each in control.proposals(world.function, limit=1)

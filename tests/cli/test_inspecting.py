@@ -56,6 +56,7 @@ def test_before_anything_was_planned(planner: Planner, site: Path) -> None:
         "lead",
         "last outcome",
         "daemon",
+        "ladder",
     ]
     assert "no plan was applied yet" in told.out
     assert "Function Compute holds no provision config" in told.out

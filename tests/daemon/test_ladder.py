@@ -44,7 +44,7 @@ def signs(**changes) -> Signs:
         "shadow": (),
         "age": 3 * MINUTE,
         "fresh_within": 30 * MINUTE,
-        "cold": 0.0,
+        "cold": None,
         "objective": 0.001,
     }
     return Signs(**(usual | changes))
@@ -102,6 +102,12 @@ class TestDown:
             "from champion down to last-week: only 72 of the last 96 slots stayed within P99 of the forecast"
         )
 
+    def test_a_band_that_misses_counts_only_where_it_hurts(self) -> None:
+        broken = slots([True] * 8 + [False] * 8)
+        assert judge(TOP, signs(served=broken, cold=0.005)) is TOP
+        assert judge(TOP, signs(served=broken, cold=0.0051)).rung is Rung.LAST_WEEK
+        assert judge(TOP, signs(served=broken, cold=None)).rung is Rung.LAST_WEEK
+
     def test_one_rung_at_a_time_and_guardrails_are_the_last(self) -> None:
         stands, seen = TOP, []
         for _ in range(5):
@@ -156,7 +162,7 @@ class TestUp:
         assert [shadow_period(n) / HOUR for n in (0, 1, 2, 3, 99)] == [6, 12, 24, 24, 24]
 
 
-def lived(kept: list[bool], colds: list[float]) -> list[Footing]:
+def lived(kept: list[bool], colds: list[float | None]) -> list[Footing]:
     """Every step of a function whose champion keeps and misses these slots, planned each quarter of an hour."""
     stands, steps, returns = TOP, [], 0
     for number in range(1, len(kept) + 1):
@@ -181,7 +187,7 @@ def lived(kept: list[bool], colds: list[float]) -> list[Footing]:
 
 @given(
     kept=st.lists(st.sampled_from([True, True, True, False]), min_size=1, max_size=500),
-    cold=st.lists(st.sampled_from([0.0, 0.0, 0.0, 0.2]), min_size=500, max_size=500),
+    cold=st.lists(st.sampled_from([None, 0.004, 0.02, 0.2]), min_size=500, max_size=500),
 )
 @settings(max_examples=60)
 def test_it_never_flaps(kept: list[bool], cold: list[float]) -> None:
@@ -199,14 +205,14 @@ def test_it_never_flaps(kept: list[bool], cold: list[float]) -> None:
 @given(bad=st.integers(SHORT_MISSES, 60), good=st.integers(100, 200))
 @settings(max_examples=30)
 def test_after_any_break_a_good_day_brings_the_champion_back_for_good(bad: int, good: int) -> None:
-    steps = lived([True] * 20 + [False] * bad + [True] * (good + bad), [0.0] * 500)
+    steps = lived([True] * 20 + [False] * bad + [True] * (good + bad), [None] * 500)
     assert steps[0].rung is Rung.LAST_WEEK
     assert steps[-1].rung is Rung.CHAMPION
 
 
 @given(misses=st.sets(st.integers(0, 399), max_size=4))
 def test_a_healthy_series_never_leaves_the_champion(misses: set[int]) -> None:
-    assert lived([number not in misses for number in range(400)], [0.0] * 400) == []
+    assert lived([number not in misses for number in range(400)], [None] * 400) == []
 
 
 def test_what_is_wrong_is_said_with_its_figures() -> None:

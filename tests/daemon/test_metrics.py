@@ -10,7 +10,7 @@ import pytest
 
 from planner.base import MINUTE, FunctionRef
 from planner.emulator import Fault
-from planner.errors import HistoryError, StoreError
+from planner.errors import SourceError, StoreError
 from planner.fc.arrival import instances_in_effect
 from planner.lease import Leases
 from planner.observing import Observer
@@ -247,7 +247,7 @@ class TestTheDaemon:
         assert seen("job_last_run_failed", task="plan") == 0
 
         def fails(_now: datetime, _adopt: bool) -> Question:
-            raise HistoryError("no metrics")
+            raise SourceError("no metrics")
 
         (care,) = seen.daemon._cares
         care.world = replace(care.world, ask=fails)

@@ -64,6 +64,7 @@ CALM = [
     one("schedule_start_timestamp_seconds", f"0+60x{MINUTES}"),
     one("schedule_end_timestamp_seconds", f"86400+60x{MINUTES}"),
     one("proposal_expiry_timestamp_seconds", whole(f"{(MINUTES + 35) * 60}")),
+    one("ladder_rung", "2x100 0x80"),
     one("history_end_timestamp_seconds", f"-1200+60x{MINUTES}"),
     one("history_limit_seconds", whole("1800")),
     one("actual_concurrency", "9x8 3x172"),
@@ -105,6 +106,7 @@ TROUBLES: list[tuple[str, str, list[dict[str, str]]]] = [
         [one("proposal_expiry_timestamp_seconds", whole(f"{MINUTES * 60 + 60}"))],
     ),
     ("PlannerHistoryStale", "no metric comes", [one("history_end_timestamp_seconds", whole("0"))]),
+    ("PlannerBelowChampion", "no forecast is trusted", [one("ladder_rung", whole("3"))]),
     ("PlannerLoadAboveForecast", "a surprise", [one("actual_concurrency", whole("9"))]),
 ]
 
