@@ -263,12 +263,24 @@ def bars(ours: Server, peers: list[Server], bare: float, first: list[float], end
         if cell[1] > 1 and python:
             best = max(python, key=lambda peer: peer.median(cell, "rate"))
             ratio = rate / best.median(cell, "rate")
-            rows.append((f"{cell}: rate >= 0.95 x the best Python peer", f"{ratio:.2f} x {best.name}", ratio >= 0.95))
+            rows.append(
+                (
+                    f"{cell[0]}, {cell[1]} connections: rate >= 0.95 x the best Python peer",
+                    f"{ratio:.2f} x {best.name}",
+                    ratio >= 0.95,
+                )
+            )
         for name, least in ((MOSEC, 0.85), (INLINE, 1.0)):
             if name in named and (cell[1] > 1) == (name == MOSEC):
                 ratio = rate / named[name].median(cell, "rate")
                 cost = ours.median(cell, "cpu") / named[name].median(cell, "cpu")
-                rows.append((f"{cell}: rate >= {least:g} x {name}", f"{ratio:.2f}, CPU {cost:.2f} x", ratio >= least))
+                rows.append(
+                    (
+                        f"{cell[0]}, {cell[1]} connections: rate >= {least:g} x {name}",
+                        f"{ratio:.2f}, CPU {cost:.2f} x",
+                        ratio >= least,
+                    )
+                )
     p99 = ours.median(("short", 32), "p99")
     rows.append(("P99 of short texts at 32 connections < 15 ms", f"{p99:.1f} ms", p99 < 15))
     rows.append(("listening < 0.5 s after the start", f"{ours.listening:.2f} s", ours.listening < 0.5))
@@ -330,13 +342,13 @@ def main() -> None:
         ends[server.name] = end(server)
         alive = f"health P99 {server.health.p99:.1f} ms, " if server.health else ""
         print(f"{server.name:18} {alive}PSS loaded {after:.0f} MiB; SIGTERM: {ends[server.name]}", flush=True)
-    bare = []
+    bare, again = [], []
     for _ in range(STARTS):  # in turn, as the machine is shared
         bare.append(importing())
-        again = start(OURS)
-        end(again)
-        servers[0].listening = min(servers[0].listening, again.listening)
-        servers[0].ready = min(servers[0].ready, again.ready)
+        again.append(start(OURS))
+        end(again[-1])
+    servers[0].listening = min(server.listening for server in again)
+    servers[0].ready = min(server.ready for server in again)
     print(f"import torch and load the weights: {min(bare):.2f} s")
     bars(servers[0], servers[1:], min(bare), first, ends[OURS])
 

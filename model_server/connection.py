@@ -7,6 +7,7 @@ of the listener, of `TICK_SECONDS`, looks after deadlines and idle connections, 
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import time
 from collections import deque
@@ -15,7 +16,9 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import cast
 
-from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser, parse_url
+from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrade, HttpRequestParser, parse_url
+
+_log = logging.getLogger("model_server.http")
 
 TICK_SECONDS = 0.1
 _HEAD_BYTES = 65536
@@ -168,6 +171,10 @@ class Connection(asyncio.Protocol):
             self._parser.feed_data(data)
         except HttpParserUpgrade:
             self._deaf = True
+        except HttpParserCallbackError:  # ours: a torn connection tells the client, the log tells us
+            _log.exception("an error of the server", extra={"action": "error"})
+            self._deaf = True
+            self._transport.abort()
         except HttpParserError:
             self._refuse("this is no HTTP request")
         reading = self._reading
