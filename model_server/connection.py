@@ -21,6 +21,8 @@ from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrad
 _log = logging.getLogger("model_server.http")
 
 TICK_SECONDS = 0.1
+_FROZEN_SECONDS = 1.0
+"""A tick so late means that the process stood still, as idle instances do."""
 _HEAD_BYTES = 65536
 """Of a request's line and headers; FC itself passes 8 KB of headers and 4 KB of path."""
 _AHEAD = 16
@@ -294,6 +296,12 @@ class Connection(asyncio.Protocol):
         else:
             self._discarding = self._listener.now() + _DISCARDED_SECONDS
 
+    def thaw(self, seconds: float) -> None:
+        """Leave the time out in which the process stood still: clients come back by the connections that they have."""
+        self._heard += seconds
+        for exchange in self._row:
+            exchange.deadline = exchange.deadline and exchange.deadline + seconds
+
     def check(self, now: float) -> None:
         """Look at the clock."""
         first = self._row[0] if self._row else None
@@ -347,11 +355,16 @@ class Listener:
         self._ticking = asyncio.create_task(self._tick())
 
     async def _tick(self) -> None:
+        before = self.now()
         while True:
             self.date = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime()).encode()
             now = self.now()
+            late = now - before - TICK_SECONDS
             for connection in tuple(self.connections):
+                if late > _FROZEN_SECONDS:
+                    connection.thaw(late)
                 connection.check(now)
+            before = now
             await asyncio.sleep(TICK_SECONDS)
 
     async def close(self, grace_seconds: float, hurry: asyncio.Event) -> None:

@@ -8,10 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from model_server.model import LENGTHS
 from model_server.tokenizer import PAD, SCRIPTS
-
-LONGEST = 128
-"""Rows of a text, at most."""
 
 _BELOW = -2.0
 """Less than any state of an LSTM, which lies between -1 and 1."""
@@ -57,9 +55,9 @@ class BiLSTM(nn.Module):
         self.head = nn.Linear(4 * shape.hidden, 1)
         self.mix = nn.Parameter(torch.tensor([[0.5], [0.5], [0.0]]).repeat(1, len(SCRIPTS)), requires_grad=False)
         self.dropout = dropout
-        # For texts of 0 to LONGEST rows: where each row goes when the text is turned round, and its share of the mean.
-        place = torch.arange(LONGEST)
-        length = torch.arange(LONGEST + 1)[:, None]
+        # For texts of 0 to so many rows: where each row goes when the text is turned round, and its share of the mean.
+        place = torch.arange(LENGTHS[-1])
+        length = torch.arange(LENGTHS[-1] + 1)[:, None]
         inside = place < length
         self.places: Tensor
         self.shares: Tensor

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -259,6 +260,21 @@ def test_an_idle_connection_is_closed_after_its_time(tmp_path):
         assert answer(connection).status == 200
         assert connection.recv(1) == b""
     assert Settings().keep_alive_seconds == 900
+
+
+def test_the_time_in_which_an_instance_is_frozen_ages_no_connection(tmp_path):
+    with serving(tmp_path, "--keep-alive-seconds", "4") as server:
+        server.ready()
+        connection = server.connect()
+        connection.sendall(request(b"one"))
+        assert answer(connection).status == 200
+        server.process.send_signal(signal.SIGSTOP)
+        time.sleep(5)
+        server.process.send_signal(signal.SIGCONT)
+        until(lambda: server.call("GET", "/health").status == 200, "it runs again")
+        time.sleep(0.5)
+        connection.sendall(request(b"two"))
+        assert answer(connection).json[0]["text"] == "two"
 
 
 def test_a_taken_port_ends_with_1(tmp_path):
