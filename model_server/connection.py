@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import cast
 
-from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrade, HttpRequestParser, parse_url
+from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrade, HttpRequestParser
 
 _log = logging.getLogger("model_server.http")
 
@@ -393,6 +393,6 @@ async def _sleep(seconds: float, hurry: asyncio.Event) -> None:
 
 def _path(target: bytes) -> str:
     """The path of a request's target, whatever it holds."""
-    if not target.startswith(b"/"):  # as a proxy is asked, or "*"
-        target = parse_url(target).path or b"/" if b"://" in target else target
+    if not target.startswith(b"/") and b"://" in target:  # as a proxy is asked
+        target = b"/" + target.partition(b"://")[2].partition(b"/")[2]
     return target.partition(b"?")[0].decode("latin-1")

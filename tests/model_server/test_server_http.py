@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import email.utils
 import json
+import random
+import socket
 
 import pytest
 
@@ -104,7 +107,7 @@ def test_an_upgrade_is_not_taken_and_the_answer_is_the_last(server):
 
 def test_a_target_may_name_the_host_and_carry_a_query(server):
     connection = server.connect()
-    for target in (b"http://somewhere/health?x=1", b"/health?"):
+    for target in (b"http://somewhere/health?x=1", b"/health?", b"http://[::/health"):
         connection.sendall(b"GET " + target + b" HTTP/1.1\r\nHost: x\r\n\r\n")
         assert answer(connection).status == 200
 
@@ -128,3 +131,22 @@ def test_a_head_that_does_not_come_to_its_end_is_closed(tmp_path):
         connection.settimeout(WITHIN_SECONDS)
         connection.sendall(b"GET / HTTP/1.1\r\nHost:")
         assert connection.recv(1) == b""
+
+
+def test_damaged_requests_are_answered_or_closed_and_never_an_error_of_the_server(server):
+    draw = random.Random(0)
+    good = (
+        request(b"one") + b"POST /invoke HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n0\r\n\r\n"
+    )
+    for _ in range(200):
+        damaged = bytearray(good)
+        for _ in range(draw.randint(1, 4)):
+            damaged[draw.randrange(len(damaged))] = draw.choice(b"\0\r\n :/?%\xff09azAZ")
+        connection = server.connect()
+        connection.sendall(damaged[: draw.randint(1, len(damaged))])
+        connection.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(ConnectionError):
+            while connection.recv(65536):
+                pass
+    assert server.invoke("one").status == 200
+    assert not [line for line in server.logs if line["level"] == "error"]
