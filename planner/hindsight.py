@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import numpy as np
+
 from planner.base import MINUTE, minutes_between
 from planner.provision import EVALUATION_LAG, ProvisionConfig
 from planner.reading import least_values
@@ -45,7 +47,7 @@ def cold_share(
     """Share of the load that found no warm instance under the documents that stood, each from an instant on.
 
     In order of time; each is put when it comes, and a put destroys what is above its default target. Without `begin`
-    the first stood before the load began, with what it asks for; with `begin` it was put on that.
+    the first stood before the load began; with `begin` it was put on that.
     """
     cold, state = 0.0, begin
     starts = [max(since, came.start) for since, _ in documents]
@@ -59,11 +61,20 @@ def cold_share(
             came.load[None, first:last],
             instance_concurrency=came.instance_concurrency,
             lead=-(-came.start_up // MINUTE),
-            begin=state or State(warm=least_values(document, came.start, 1)),
+            begin=state or standing(document, came),
             put=put if state else None,
         )
         cold, state = cold + float(found.cold[0]), found.end
     return cold / max(float(came.load.sum()), 1e-9)
+
+
+def standing(document: ProvisionConfig, came: Came) -> State:
+    """What is warm when the load begins: what the document asks for, no less than the first minute needs and one more.
+
+    What a tracker has scaled out to by then is on no record; it isn't held against the document.
+    """
+    needed = int(np.ceil(came.load[0] / came.instance_concurrency)) + 1
+    return State(warm=np.maximum(least_values(document, came.start, 1), needed))
 
 
 def regretted(
@@ -76,7 +87,7 @@ def regretted(
     """
     if not LEAST <= came.end - came.start + MINUTE <= MOST or not came.load.any():
         return ""
-    begin = State(warm=least_values(before, came.start, 1))
+    begin = standing(before, came)
     now, bound = cold_share(stood, came, begin), max(REGRET_LEAST, REGRET_TIMES * objective)
     if now <= bound:
         return ""

@@ -20,19 +20,18 @@ from planner.forecasters.slots import interval_peaks
 from planner.history import History, Statistic
 
 SHORT, SHORT_MISSES = 8, 5
-"""A break: of the newest 8 slots (two hours, where a slot has 15 minutes) 5 lay above the band's highest level. On the
-healthy traces of `benchmarks/ladder.py` at most 4 did, in some 8,000 windows."""
+"""A break: of the newest 8 slots (two hours, where a slot has 15 minutes) 5 lay above the band's highest level, P99.
+Slots that miss four times as often as that promises, each by itself, do so once in 100,000 windows."""
 LONG, LONG_LEAST, LONG_COVERAGE = 96, 48, 0.85
-"""A slow slip: of the newest 96 slots, a day, less than this share stayed within; 48 must be known. The level is P99,
-and the worst healthy trace kept 88 %."""
+"""A slow slip: of the newest 96 slots, a day, less than this share stayed within; 48 must be known. Bands of healthy
+traces miss 1 to 4 % of a day's slots, and up to 12 % in their worst day."""
 SHORTFALL_LEAST = 0.05
 """Cold share of the last two hours from which the plan itself is in doubt, whatever its band said ..."""
 SHORTFALL_TIMES = 20.0
 """... and times the objective: an owner who accepts 1 % is not disturbed at 5 %."""
 HURTS_TIMES = 5.0
 """Times the objective that must have been cold for a band that misses to count: where the guard catches what the
-forecast misses, another plan brings nothing. On the hard variants of `benchmarks/ladder.py` it cost up to a sixth more
-hours and left no less cold."""
+forecast misses, another plan costs more hours and leaves no less cold."""
 STALE_TIMES = 4
 """Times the freshness that the owner asks for: with an older metric no forecast of today is one. Until then the gate
 alone lets nothing be lowered."""
