@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from planner.base import FunctionRef, iso, utc
 from planner.ladder import CHAMPION, LOOK_BACK, RELAPSE, Footing, Promise, Rung
 from planner.plan import Plan
-from planner.store import Event
+from planner.store import BOOKS, Event
 from planner.store.control import Control
 
-STEP, PROMISE = "rung", "forecast"
+STEP, PROMISE = "rung", f"{BOOKS}forecast"
 """Kinds of events."""
 REACH = timedelta(hours=8)
 """Of a plan's band so much is kept: the next plan comes well before."""

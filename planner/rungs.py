@@ -217,7 +217,7 @@ class _Tick:
         store, function = world.store, world.function
         question, known, excuse = None, None, None
         try:
-            question = world.ask(now, adopt)
+            question = replace(world.ask(now, adopt), lead=world.lead(now))
             known = question.history.until(now)
         except UNMAKEABLE as error:
             question, excuse = None, error
