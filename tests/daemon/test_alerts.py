@@ -35,7 +35,7 @@ class TestAlerts:
         assert told[1][1].startswith("plan 1 waits for a person until ")
 
     def test_plans_that_fail_are_told_after_half_an_hour(self, site: Site) -> None:
-        daemon, worlds = site.daemon("mode: auto")
+        daemon, worlds = site.daemon("mode: observe")
         site.beat(daemon)
         site.metric_ends = START - timedelta(days=400)
         for _ in range(2):
