@@ -15,11 +15,15 @@ from planner.fc.arrival import instances_in_effect
 from planner.ledger import promised_today
 from planner.outcome import OutcomeKind
 from planner.pipeline import make_plan
+from planner.provision import MetricType, TrackingPolicy
 from planner.reading import least_values
 from planner.store import Pause, Point
 from planner.undo import Present, release_to_zero
 from tests.daemon.site import ASR, START, TTS, Site
 
+TEAM = TrackingPolicy(
+    name="team-memory", metric_type=MetricType.GPU_MEMORY, metric_target=0.9, min_capacity=1, max_capacity=9
+)
 HOUR, QUARTER = timedelta(hours=1), 15 * MINUTE
 
 
@@ -77,6 +81,40 @@ def test_a_change_by_hand_is_taken_back_where_the_owner_says_so(site: Site) -> N
     assert "applied: " in site.said("plan")
     site.beat(daemon, MINUTE)
     assert site.said("verify").startswith("the document is as applied")
+
+
+def test_what_was_left_goes_on_once_a_person_applied_a_plan(site: Site) -> None:
+    daemon, (world,) = site.daemon("mode: auto, plan_every: 1h")
+    site.beat(daemon)
+    site.by_hand(7)
+    puts = site.puts()
+    for _ in range(3):
+        site.beat(daemon, HOUR)
+        assert site.said("verify").startswith("DRIFTED: "), "it is said each time"
+    assert site.puts() == puts
+
+    plan = make_plan(world.settings, world.ask(site.clock.now(), False))
+    apply(plan, fc=site.fc, audit=site.store, clock=site.clock, who="ann", follow=timedelta(0))
+    puts = site.puts()
+    site.beat(daemon, MINUTE)
+    assert site.said("verify").startswith("the document is as applied")
+    site.beat(daemon, 13 * HOUR)
+    assert site.puts() == puts + 1, "the daemon renews again"
+
+
+@pytest.mark.parametrize("drift", ["adopt", "revert"])
+def test_a_tracker_of_somebody_else_is_kept_whatever_the_owner_says(site: Site, drift: str) -> None:
+    daemon, _ = site.daemon(f"mode: auto, drift: {drift}, min_interval: 0s, worth_hours: 0")
+    site.beat(daemon)
+    live = site.fc.get_provision_config(ASR)
+    trackers = (*live.config.tracking_policies, TEAM)
+    site.fc.put_provision_config(ASR, replace(live.config, default_target=0, tracking_policies=trackers))
+    puts = site.puts()
+    for _ in range(6):
+        site.beat(daemon, 5 * MINUTE)
+
+    assert site.puts() > puts
+    assert TEAM in site.fc.get_provision_config(ASR).config.tracking_policies
 
 
 def test_a_pause_holds_and_watches_on_and_afterwards_one_push_converges(site: Site) -> None:
