@@ -58,8 +58,8 @@ def draw_frontier(axes: Axes, report: Report) -> None:
     axes.set_ylabel("hours over an all-knowing scaler's")
     axes.set_xlabel(f"cold share; {100 * objective:g} % promised", labelpad=4)
     axes.legend(loc="upper right", framealpha=1, edgecolor="none", fontsize=10)
-    _title(axes, "Cold share and hours: left and low is better")
-    _tidy(axes)
+    title(axes, "Cold share and hours: left and low is better")
+    tidy(axes)
 
 
 def draw_bills(axes: Axes, report: Report) -> None:
@@ -80,8 +80,8 @@ def draw_bills(axes: Axes, report: Report) -> None:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda money, _: f"{money:,.0f}"))
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel("pale: always allocated, strong: hibernating while idle", labelpad=4)
-    _title(axes, f"Bill of {MONTH} days, {report.currency}")
-    _tidy(axes)
+    title(axes, f"Bill of {MONTH} days, {report.currency}")
+    tidy(axes)
 
 
 def draw_days(axes: Axes, report: Report) -> None:
@@ -107,15 +107,17 @@ def draw_days(axes: Axes, report: Report) -> None:
     axes.xaxis.set_major_formatter(mdates.DateFormatter("%H:%M\n%a %d %b", tz=place))  # type: ignore[no-untyped-call]
     axes.set_ylabel("instances")
     axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=4, frameon=False, fontsize=10)
-    _title(axes, f"The last {count * DAY // timedelta(days=1)} judged days")
-    _tidy(axes)
+    title(axes, f"The last {count * DAY // timedelta(days=1)} judged days")
+    tidy(axes)
 
 
-def _title(axes: Axes, text: str) -> None:
+def title(axes: Axes, text: str) -> None:
+    """The name of a panel."""
     axes.set_title(text, loc="left", size=11.5, weight="bold", color=QUIET, pad=7)
 
 
-def _tidy(axes: Axes) -> None:
+def tidy(axes: Axes) -> None:
+    """A light grid behind, and no frame above and on the right."""
     axes.grid(color="#e8eaed", linewidth=0.8)
     axes.set_axisbelow(True)
     for side in ("top", "right"):

@@ -13,6 +13,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 
 from planner.base import MINUTE
 from planner.exports import words
+from planner.exports.backtest_panels import tidy, title
 from planner.exports.rehearsal_words import seconds
 from planner.rehearsal.measured import COLD, NO_PLAN, OURS, SERVED, VENDOR, Rehearsal, Run
 
@@ -108,11 +109,11 @@ def draw_percentiles(axes: Axes, found: Rehearsal) -> None:
     axes.set_yticks(range(len(found.runs)), [run.name for run in reversed(found.runs)])
     axes.tick_params(axis="y", length=0)
     _seconds_axis(axes, "x")
-    _title(axes, "Latency while the load rises")
+    title(axes, "Latency while the load rises")
     handles = [Line2D([], [], marker=mark, linestyle="none", color=QUIET, label=name) for name, _, mark in MARKS]
     handles.append(Line2D([], [], marker="x", linestyle="none", color=QUIET, label="longest"))
     axes.legend(handles=handles, loc="lower right", bbox_to_anchor=(1.0, 0.98), ncols=4, frameon=False, fontsize=9.5)
-    _tidy(axes)
+    tidy(axes)
 
 
 def draw_hours(axes: Axes, found: Rehearsal) -> None:
@@ -131,8 +132,8 @@ def draw_hours(axes: Axes, found: Rehearsal) -> None:
     axes.set_xlim(0, 1.4 * max(run.hours for run in found.runs) or 1)
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.tick_params(axis="y", length=0)
-    _title(axes, "Instance-hours and bill of the whole span")
-    _tidy(axes)
+    title(axes, "Instance-hours and bill of the whole span")
+    tidy(axes)
 
 
 def _in_short(found: Rehearsal, run: Run) -> str:
@@ -150,7 +151,7 @@ def _columns(axes: Axes, found: Rehearsal, *, first: bool) -> None:
     axes.xaxis.set_major_locator(mdates.AutoDateLocator(tz=place, minticks=3, maxticks=7))  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_formatter(mdates.DateFormatter("%H:%M", tz=place))  # type: ignore[no-untyped-call]
     axes.tick_params(axis="y", length=0, labelleft=first)
-    _tidy(axes)
+    tidy(axes)
 
 
 def _latencies(found: Rehearsal) -> tuple[float, float]:
@@ -181,14 +182,3 @@ def _seconds_axis(axes: Axes, which: str) -> None:
     axis.set_major_locator(FixedLocator(LATENCIES))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} s"))
-
-
-def _title(axes: Axes, text: str) -> None:
-    axes.set_title(text, loc="left", size=11.5, weight="bold", color=QUIET, pad=7)
-
-
-def _tidy(axes: Axes) -> None:
-    axes.grid(color="#e8eaed", linewidth=0.8)
-    axes.set_axisbelow(True)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
