@@ -24,6 +24,7 @@ from planner.errors import HistoryError
 from planner.forecasters.keeping import NO_FITS, Fits
 from planner.history import History
 from planner.pipeline import Question, make_plan
+from planner.policies import prices
 from planner.provision import LiveDocument, ProvisionConfig
 from planner.reading import Among, Minutes, least_values
 from planner.regret import Floats, Reference, ideal_minutes, reference, regret, smoothed_rate
@@ -351,8 +352,27 @@ def _begin(document: ProvisionConfig, now: datetime, past: Past, rules: Rules) -
     return State(warm=np.maximum(least_values(document, now, 1, rules.among), needed))
 
 
-def _planned(settings: FunctionConfig, past: Past, latency: timedelta, fits: Fits, now: datetime) -> ProvisionConfig:
-    question = Question(
+def rules_of(
+    settings: FunctionConfig, *, replan: timedelta, latency: timedelta = LATENCY, instant_put: bool = False
+) -> Rules:
+    """The rules of a function: its own lead, ceiling, zone, objective and prices."""
+    capacity = settings.capacity
+    return Rules(
+        start_up=capacity.start_up,
+        early=-(-(capacity.start_up + capacity.evaluation_lag) // MINUTE),
+        ceiling=capacity.max_instances,
+        zone=settings.time_zone,
+        objective=settings.objective.cold_share,
+        replan=replan,
+        latency=latency,
+        prices=prices(settings),
+        put=None if instant_put else Put(evaluation_lag=-(-capacity.evaluation_lag // MINUTE)),
+    )
+
+
+def question_at(past: Past, now: datetime, latency: timedelta) -> Question:
+    """What a plan made at `now` against an empty document would have known."""
+    return Question(
         now=now,
         horizon=HORIZON,
         history=past.known(now, latency),
@@ -360,7 +380,10 @@ def _planned(settings: FunctionConfig, past: Past, latency: timedelta, fits: Fit
         instance_concurrency=past.instance_concurrency,
         company=past.company,
     )
-    return make_plan(settings, question, fits=fits).wanted
+
+
+def _planned(settings: FunctionConfig, past: Past, latency: timedelta, fits: Fits, now: datetime) -> ProvisionConfig:
+    return make_plan(settings, question_at(past, now, latency), fits=fits).wanted
 
 
 def _known(past: Past, now: datetime, rules: Rules) -> Known:

@@ -174,13 +174,14 @@ def holt_winters(known: Known) -> ProvisionConfig:
 
 VENDOR_TARGET = 0.3
 STATIC, VENDOR = "static peak of 7 days", "tracking 0.3 (vendor's)"
+CRON, LAST_WEEK = "day and night by cron", "last week's hours + 10 %"
 BASELINES: Mapping[str, Baseline] = {
     STATIC: static_peak,
     VENDOR: tracking(VENDOR_TARGET, floor=1),
     "tracking 0.6": tracking(0.6),
     "tracking 0.9": tracking(0.9),
-    "day and night by cron": two_levels,
-    "last week's hours + 10 %": last_week,
+    CRON: two_levels,
+    LAST_WEEK: last_week,
     "P99 of 4 weeks": quantile_by_time,
     "P99 and tracking 0.9": quantile_and_tracking,
     "like AWS predictive": aws_like,

@@ -17,14 +17,15 @@ from typing import Any
 
 from planner.base import FunctionRef, iso, utc
 from planner.decision import Chosen
+from planner.due import Job
 from planner.forecast import Elected, Score
 from planner.guard import Guard
 from planner.risk import Choice, Policy
-from planner.store import Event, Store
+from planner.store import Event, Run, Store
 
 KIND = "choice"
-LASTS = timedelta(days=1)
-"""An older choice is none: the plan chooses for itself."""
+LASTS = timedelta(days=2)
+"""An older choice is none: the daily fits failed, and the plan chooses for itself."""
 MADE_BY = ("", "calendar", "forecasters", "data")
 """Folders of the package whose content decides what is chosen."""
 
@@ -37,6 +38,14 @@ def keep(store: Store, function: FunctionRef, chosen: Chosen) -> str:
     facts = json.dumps({"code": _code()} | _facts(chosen), sort_keys=True, allow_nan=False)
     store.control.note_event(Event(function=function, kind=KIND, at=chosen.at, sentence=sentence, facts=facts))
     return sentence
+
+
+def keep_as_fit(store: Store, function: FunctionRef, chosen: Chosen, *, at: datetime) -> None:
+    """The same for a plan that found nothing to follow: where its choice lasts it was the fit of the day."""
+    sentence = keep(store, function, chosen)
+    if chosen.settled:
+        run = Run(function=function, job=Job.FIT, began_at=at, ended_at=at, failed=False, sentence=sentence)
+        store.control.note_run(run)
 
 
 def newest(store: Store, function: FunctionRef, now: datetime) -> Chosen | None:

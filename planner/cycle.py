@@ -12,28 +12,22 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from planner import custody, rungs, starts, surprises, watch
+from planner import custody, rungs, starts, studies, surprises, watch
 from planner.apply import apply
-from planner.base import MINUTE, FunctionRef, iso, minutes_between
-from planner.clock import Clock
-from planner.config import FunctionConfig
-from planner.due import Cadence, Job
+from planner.base import MINUTE, iso, minutes_between
+from planner.due import STUDIES, Cadence, Job, spread
 from planner.errors import PlannerError
-from planner.fc.port import FunctionCompute
-from planner.forecasters.keeping import NO_FITS, Fits
 from planner.freeze import frozen
 from planner.gate import Drift, GateRules, Ruling, Standing, Verdict, added_hours, most_at_once, rule
-from planner.lead import Lead
 from planner.ledger import promised_beside, promised_today
-from planner.notices import Alert, alerts
+from planner.notices import alerts
 from planner.outcome import OutcomeKind
-from planner.pipeline import Question
 from planner.plan import Band, Plan
 from planner.policies import at_most, freeze_windows, gate_rules
 from planner.provision import LiveDocument, holds_ours
 from planner.reading import Minutes
-from planner.status import StillRuns
-from planner.store import Point, Proposal, Run, Store
+from planner.store import Proposal, Run
+from planner.world import Finding, Stopping, World
 
 LOG = logging.getLogger("planner.daemon")
 RETRY = 2 * MINUTE
@@ -42,71 +36,14 @@ SETTLING = 3 * MINUTE
 """Instances that are missing for longer than this, FC's evaluation and the start-up are reported as missing."""
 UNSENT = timedelta(days=2)
 """A plan that came to nothing is kept no longer: of 90 kB, each quarter of an hour, they are 260 MB a month."""
+REFIT = timedelta(hours=3)
+"""Between a surprise and the fit before it, so that what was chosen after it has a chance."""
 LOOK_BACK = 3 * watch.SURPRISE
 """Points that are older say nothing of the present."""
 MORE = 1.1
 """An approved plan's successor may add this much of what was approved: minutes pass, and the horizon with them."""
 DAEMON = "daemon "
 """Prefix of who acts; a token that no other process has, and whose process it is, follow."""
-
-
-class Stopping(Exception):
-    """The daemon is being stopped, and nothing was sent: the job is left for the next one, without a record."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class World:
-    """What the jobs of one function reach the world by.
-
-    `ask` gathers what a plan needs at an instant; its second argument lets the plan take out other people's scheduled
-    actions. `recent` gives the stored points that begin between two instants, where the history is one that goes on.
-    `others` are the functions that have `shared_quota` instances together with this one; None: nobody counts.
-    `collect` fetches new points and says so in a sentence; None: there is nothing to fetch. People are told of what
-    lasts once in `repeat_every`.
-    """
-
-    settings: FunctionConfig
-    store: Store
-    fc: FunctionCompute
-    clock: Clock
-    who: str
-    still_runs: StillRuns
-    ask: Callable[[datetime, bool], Question]
-    recent: Callable[[datetime, datetime], Sequence[Point]] = lambda _start, _end: ()
-    collect: Callable[[datetime], str] | None = None
-    fits: Fits = NO_FITS
-    others: tuple[FunctionRef, ...] = ()
-    shared_quota: int | None = None
-    repeat_every: timedelta = timedelta(hours=1)
-    stopping: Callable[[], bool] = lambda: False
-
-    @property
-    def function(self) -> FunctionRef:
-        """Whose jobs they are."""
-        return self.settings.ref
-
-    def lead(self, now: datetime) -> Lead:
-        """What plans go by now."""
-        return starts.lead_of(self.store, self.function, self.settings.capacity, now)
-
-    def leave(self, _stage: str = "") -> None:
-        """Raise Stopping when the daemon is being stopped; called where nothing is under way."""
-        if self.stopping():
-            raise Stopping
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """What a job came to. `replan`: a plan is due at once. `plan`: the id of the one that it is about.
-
-    `alerts` are for people; what lasts may be said each time.
-    """
-
-    sentence: str
-    failed: bool = False
-    replan: bool = False
-    plan: int | None = None
-    alerts: tuple[Alert, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,17 +56,27 @@ class Told:
 
 def periods(world: World) -> Mapping[Job, timedelta]:
     """How often each job of the function is due; one that isn't named has nothing to do."""
-    each = {Job.VERIFY: MINUTE, Job.PLAN: world.settings.daemon.plan_every, Job.RETAIN: timedelta(days=1)}
-    return each if world.collect is None else each | {Job.COLLECT: MINUTE}
+    usual, daemon = Cadence().periods, world.settings.daemon
+    unused = {Job.COLLECT} if world.collect is None else set()
+    unused |= set() if daemon.backtest_days else {Job.BACKTEST}
+    return {job: period for job, period in usual.items() if job not in unused} | {Job.PLAN: daemon.plan_every}
+
+
+def cadence(world: World) -> Cadence:
+    """When they are due: the daily and weekly ones at the function's own time."""
+    return Cadence(periods=periods(world), shift=spread(str(world.function)))
 
 
 def due_jobs(world: World, now: datetime) -> tuple[Job, ...]:
     """What is due: by the clock, again after a failure, and a plan as soon as a person approved one."""
-    every = periods(world)
+    clock = cadence(world)
     recorded = world.store.control.last_runs(world.function)
     runs = {job: recorded[job] for job in Job if job in recorded}
-    due = set(Cadence(periods=every).due(now, {job: run.began_at for job, run in runs.items()}))
-    due |= {job for job, run in runs.items() if job in every and run.failed and now - run.ended_at >= RETRY}
+    due = set(clock.due(now, {job: run.began_at for job, run in runs.items()}))
+    due |= {job for job, run in runs.items() if job in clock.periods and run.failed and now - run.ended_at >= RETRY}
+    if Job.PLAN not in runs or (Job.BACKTEST not in runs and Job.FIT not in due):
+        # The first plan is a fit, too; the first backtest comes with the first fit after it.
+        due -= {Job.BACKTEST} if Job.PLAN in runs else set(STUDIES)
     approved = _approved(world, now)
     if approved is not None and approved.decided_at is not None:
         last = runs.get(Job.PLAN)
@@ -205,7 +152,7 @@ def _verify(world: World, now: datetime) -> Finding:
     surprise = _surprise(world, now)
     heals = late is not None or (drifted and Drift(world.settings.daemon.drift) is not Drift.LEAVE)
     lately = now - watch.SURPRISE
-    answers = surprise is not None and _planned_before(world, lately)
+    answers = surprise is not None and _ran_before(world, Job.PLAN, lately)
     if surprise is not None:
         said.append(f"SURPRISE: {surprise[0].sentence}")
         if answers:
@@ -213,7 +160,12 @@ def _verify(world: World, now: datetime) -> Finding:
     regret = "" if drifted else rungs.take_back(world, now, pushed_by=DAEMON)
     said += filter(None, [regret])
     replan = answers or bool(regret) or (heals and _calm_since(world, lately))
-    return Finding(sentence="; ".join(said), replan=replan, alerts=alerts.of_look(said, live))
+    return Finding(
+        sentence="; ".join(said),
+        replan=replan,
+        refit=surprise is not None and _ran_before(world, Job.FIT, now - REFIT),
+        alerts=alerts.of_look(said, live),
+    )
 
 
 def _plan(world: World, now: datetime) -> Finding:
@@ -249,6 +201,8 @@ _JOBS: Mapping[Job, Callable[[World, datetime], Finding]] = {
     Job.VERIFY: _verify,
     Job.PLAN: _plan,
     Job.RETAIN: _retain,
+    Job.FIT: studies.fit,
+    Job.BACKTEST: studies.backtest,
 }
 
 
@@ -379,8 +333,8 @@ def _surprise(world: World, now: datetime) -> tuple[watch.Surprise, Band] | None
     return None if evidence is None or found is None else (found, evidence.band)
 
 
-def _planned_before(world: World, moment: datetime) -> bool:
-    last = world.store.control.last_runs(world.function).get(Job.PLAN)
+def _ran_before(world: World, job: Job, moment: datetime) -> bool:
+    last = world.store.control.last_runs(world.function).get(job)
     return last is None or last.began_at <= moment
 
 

@@ -6,6 +6,7 @@ However many periods were missed, one run makes up for all of them: each run loo
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -20,8 +21,14 @@ class Job(StrEnum):
     COLLECT = "collect"
     VERIFY = "verify"
     PLAN = "plan"
-    BACKTEST = "backtest"
     RETAIN = "retain"
+    FIT = "fit"
+    BACKTEST = "backtest"
+
+
+STUDIES = (Job.FIT, Job.BACKTEST)
+"""Jobs that take long and send nothing: they are done beside the others, which don't wait for them."""
+DAY, WEEK = timedelta(days=1), timedelta(days=7)
 
 
 def _periods() -> dict[Job, timedelta]:
@@ -29,8 +36,9 @@ def _periods() -> dict[Job, timedelta]:
         Job.COLLECT: MINUTE,
         Job.VERIFY: MINUTE,
         Job.PLAN: 15 * MINUTE,
-        Job.BACKTEST: timedelta(days=7),
-        Job.RETAIN: timedelta(days=1),
+        Job.RETAIN: DAY,
+        Job.FIT: DAY,
+        Job.BACKTEST: WEEK,
     }
 
 
@@ -39,6 +47,8 @@ class Cadence:
     """How long the period of each job is."""
 
     periods: Mapping[Job, timedelta] = field(default_factory=_periods)
+    shift: timedelta = timedelta(0)
+    """So much later begin the periods of a day and more, so that not every function has its day's work at midnight."""
 
     def __post_init__(self) -> None:
         for job, period in self.periods.items():
@@ -57,7 +67,13 @@ class Cadence:
         """When the next job will be due: `now` where one is."""
         if self.due(now, last):
             return utc(now)
-        return min(floor_to(now, period) + period for period in self.periods.values())
+        return min(self.after(job, now) for job in self.periods)
+
+    def after(self, job: Job, last: datetime) -> datetime:
+        """When the period begins that follows the one of `last`."""
+        period = self.periods[job]
+        shift = self._shift(period)
+        return floor_to(last - shift, period) + period + shift
 
     def _is_due(self, period: timedelta, now: datetime, last: datetime | None) -> bool:
         if last is None:
@@ -65,6 +81,14 @@ class Cadence:
         ahead = self._number(period, last) - self._number(period, now)
         return ahead < 0 or ahead > 1
 
-    @staticmethod
-    def _number(period: timedelta, moment: datetime) -> int:
-        return (utc(moment) - EPOCH) // period
+    def _number(self, period: timedelta, moment: datetime) -> int:
+        return (utc(moment) - EPOCH - self._shift(period)) // period
+
+    def _shift(self, period: timedelta) -> timedelta:
+        return self.shift % period if period >= DAY else timedelta(0)
+
+
+def spread(name: str) -> timedelta:
+    """The name's own minute of the week, the same on every machine."""
+    number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big")
+    return number % (WEEK // MINUTE) * MINUTE

@@ -263,7 +263,7 @@ class _Tick:
                     question = replace(self.question, chosen=chosen)
                     made = reasoned(settings, question, world.leave, fits=world.fits)
                     if rung is Rung.CHAMPION and limits is None and made.decision.chosen is not chosen:
-                        choices.keep(world.store, world.function, made.decision.chosen)
+                        choices.keep_as_fit(world.store, world.function, made.decision.chosen, at=self.now)
                     return made.plan
                 case Rung.LAST_GOOD:
                     number = stands.plan or self.good

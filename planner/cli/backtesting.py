@@ -66,7 +66,7 @@ def backtest(  # noqa: PLR0917  # typer makes each an option
     json: AsJson = False,
 ) -> None:
     """Replay the last days: our plans, each made from what was known then, and what people run today."""
-    from planner.backtest import judged_days, past_of  # noqa: PLC0415  # `planner --help` stays fast
+    from planner.backtest import judged_days, past_of, rules_of  # noqa: PLC0415  # `planner --help` stays fast
     from planner.policies import with_lead  # noqa: PLC0415  # as above
 
     room = Room.open(config, function)
@@ -80,7 +80,7 @@ def backtest(  # noqa: PLR0917  # typer makes each an option
     past = past_of(question.history, question.instance_concurrency, question.company)
     if question.lead is not None:
         room = replace(room, settings=with_lead(room.settings, question.lead))
-    rules = _rules(room.settings, again, unseen, instant_put=instant_put)
+    rules = rules_of(room.settings, replan=again, latency=unseen, instant_put=instant_put)
     minimum = room.settings.history.minimum
     chosen = judged_days(past, question.now, rules, count=days, every=every, minimum=minimum)
     report = _report(room.settings, _judged(room, past, chosen, rules, jobs=jobs, fits=room.fits(cache)))
@@ -114,27 +114,6 @@ def _judged(room: Room, past: Past, days: tuple[datetime, ...], rules: Rules, *,
             step(name)
             documents[name] = baseline_documents(name, past, days, rules)
         return judge(documents, past, days, rules)
-
-
-def _rules(settings: FunctionConfig, replan: timedelta, latency: timedelta, *, instant_put: bool) -> Rules:
-    from planner.backtest import Rules  # noqa: PLC0415  # as above
-    from planner.base import MINUTE  # noqa: PLC0415  # as above
-    from planner.policies import prices  # noqa: PLC0415  # as above
-    from planner.replay import Put  # noqa: PLC0415  # as above
-
-    capacity = settings.capacity
-    lag = -(-capacity.evaluation_lag // MINUTE)
-    return Rules(
-        start_up=capacity.start_up,
-        early=-(-(capacity.start_up + capacity.evaluation_lag) // MINUTE),
-        ceiling=capacity.max_instances,
-        zone=settings.time_zone,
-        objective=settings.objective.cold_share,
-        replan=replan,
-        latency=latency,
-        prices=prices(settings),
-        put=None if instant_put else Put(evaluation_lag=lag),
-    )
 
 
 def _report(settings: FunctionConfig, result: Backtest) -> Report:

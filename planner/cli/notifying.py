@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from planner.base import FunctionRef
-    from planner.cycle import World
+    from planner.world import World
 
 ChannelName = Annotated[
     str | None, typer.Argument(metavar="[CHANNEL]", help="Name of a channel; every one without it.")

@@ -34,12 +34,12 @@ if TYPE_CHECKING:
 
     from planner.base import FunctionRef
     from planner.clock import Clock
-    from planner.cycle import World
     from planner.lease import Leases
     from planner.observing import Observer
     from planner.pipeline import Question
     from planner.scheduler import Scheduler
     from planner.store import Point, Store
+    from planner.world import World
 
 USUALLY = (10_000, 10, 10)
 """Objects of each generation after which cyclic garbage is looked for."""
@@ -199,10 +199,10 @@ def _named(config: Path, function: str | None) -> tuple[Room, FunctionRef | None
 def _world(room: Room, store: Store, leases: Leases, stop: Event) -> World:
     """The ports of one function; `room` is its own, so that no two threads share a client."""
     from planner.collect import collect  # noqa: PLC0415  # as above
-    from planner.cycle import World  # noqa: PLC0415  # as above
     from planner.fc.retry import RetryPolicy  # noqa: PLC0415  # as above
     from planner.fc.sdk import Connection, connect  # noqa: PLC0415  # as above
     from planner.lease import Guarded  # noqa: PLC0415  # as above
+    from planner.world import World  # noqa: PLC0415  # as above
 
     settings = room.settings
     address = f"{room.config.fc.protocol}://{room.config.fc.address}"

@@ -62,6 +62,9 @@ class DaemonConfig(Section):
         Field(description="The same in price.currency; where both are given, both have to hold"),
     ] = None
     freeze: Annotated[tuple[FreezeConfig, ...], Field(description="Windows in which nothing is pushed")] = ()
+    backtest_days: Annotated[
+        int, Field(ge=0, le=28, description="The last days that are lived through anew each week; 0: none")
+    ] = 7
     fresh_within: Annotated[
         Duration,
         AfterValidator(between("1m", "365d")),

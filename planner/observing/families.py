@@ -156,5 +156,27 @@ SAVED = Family(
     labels=(*WHOSE, "currency"),
 )
 
+BACKTEST_AT = Family(
+    name="planner_backtest_timestamp_seconds", help="When the newest backtest on record was made.", labels=WHOSE
+)
+BACKTEST_SPAN = Family(
+    name="planner_backtest_span_seconds", help="How much of the past the newest backtest judged.", labels=WHOSE
+)
+BACKTEST_COLD = Family(
+    name="planner_backtest_cold_ratio",
+    help="Share of requests that would have waited for an instance to start, by policy; planner: as planned.",
+    labels=(*WHOSE, "policy"),
+)
+BACKTEST_HOURS = Family(
+    name="planner_backtest_instance_seconds",
+    help="Instances times the seconds that they would have been there, by policy.",
+    labels=(*WHOSE, "policy"),
+)
+BACKTEST_SAVED = Family(
+    name="planner_backtest_saving",
+    help="Money that planning would have saved in the backtest against a static peak, in a currency.",
+    labels=(*WHOSE, "currency"),
+)
+
 FAMILIES = tuple(value for value in tuple(globals().values()) if isinstance(value, Family))
 """All of them, in the order above."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from planner.base import MINUTE, floor_to
-from planner.cycle import LOOK_BACK, World, periods
+from planner import lookback
+from planner.base import MINUTE
+from planner.cycle import LOOK_BACK, cadence
 from planner.fc.arrival import instances_in_effect
 from planner.footing import footing
 from planner.lead import Kind
@@ -16,7 +17,8 @@ from planner.observing.sightings import Sighting
 from planner.outcome import OutcomeKind
 from planner.plan import Band, Estimate, Plan
 from planner.provision import holds_ours
-from planner.store import Point, Run
+from planner.store import Point
+from planner.world import World
 
 LONGEST_SIGHT = 10 * MINUTE
 """What was seen longer ago (another daemon acts, or Function Compute doesn't answer) is no figure of the present."""
@@ -39,6 +41,7 @@ class Measures:
         self._load(page, newest, now)
         self._lead(page, now)
         self._plan(page, newest, now)
+        self._look_back(page)
 
     def _add(self, page: Page, family: Family, value: Value | None, **labels: str) -> None:
         function = self._world.function
@@ -63,18 +66,29 @@ class Measures:
 
     def _jobs(self, page: Page, now: datetime) -> None:
         runs = self._world.store.control.last_runs(self._world.function)
-        for job, period in periods(self._world).items():
+        clock = cadence(self._world)
+        for job, period in clock.periods.items():
             self._add(page, f.JOB_PERIOD, period, task=job.value)
             run = runs.get(job)
-            self._add(page, f.JOB_LATE, self._lateness(run, period, now), task=job.value)
+            due = clock.after(job, run.began_at) if run else self._started
+            self._add(page, f.JOB_LATE, max(now - due, timedelta(0)), task=job.value)
             if run is not None:
                 self._add(page, f.JOB_RAN, run.ended_at, task=job.value)
                 self._add(page, f.JOB_TOOK, run.ended_at - run.began_at, task=job.value)
                 self._add(page, f.JOB_FAILED, run.failed, task=job.value)
 
-    def _lateness(self, run: Run | None, period: timedelta, now: datetime) -> timedelta:
-        due = self._started if run is None else floor_to(run.began_at, period) + period
-        return max(now - due, timedelta(0))
+    def _look_back(self, page: Page) -> None:
+        """What the newest backtest on record found."""
+        told = lookback.newest(self._world.store, self._world.function)
+        if told is None:
+            return
+        at, found = told
+        self._add(page, f.BACKTEST_AT, at)
+        self._add(page, f.BACKTEST_SPAN, timedelta(days=found.days))
+        for account in found.accounts:
+            self._add(page, f.BACKTEST_COLD, account.cold_share, policy=account.policy)
+            self._add(page, f.BACKTEST_HOURS, timedelta(hours=account.instance_hours), policy=account.policy)
+        self._add(page, f.BACKTEST_SAVED, found.saved, currency=found.currency)
 
     def _read_plans(self, page: Page) -> tuple[Plan | None, Plan | None]:
         """The plan that was applied last, and the newest one; either may be missing. What was done goes first."""

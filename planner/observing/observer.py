@@ -9,12 +9,12 @@ from importlib.metadata import version
 from threading import Lock
 
 from planner.clock import Clock
-from planner.cycle import World
 from planner.errors import PlannerError, StoreError
 from planner.observing import families as f
 from planner.observing.exposition import Page
 from planner.observing.measures import Measures
 from planner.observing.sightings import Noting, Sightings
+from planner.world import World
 
 SILENT = timedelta(seconds=60)
 """After so long without a beat the loop counts as stuck: a beat may wait 10 s for the database's lock, and more."""

@@ -15,7 +15,7 @@ import pandas as pd
 from planner.base import MINUTE, FunctionRef
 from planner.clock import ManualClock
 from planner.config import FunctionConfig, load_config
-from planner.cycle import DAEMON, World
+from planner.cycle import DAEMON
 from planner.emulator import Emulator, FunctionSpec, Settings, running
 from planner.emulator import ManualClock as EmulatorClock
 from planner.emulator import World as Region
@@ -28,6 +28,7 @@ from planner.scheduler import Scheduler
 from planner.sources.files import read_history
 from planner.sources.sample import moved_to, sample_path
 from planner.store import Point, Proposal, Run, Store
+from planner.world import World
 
 START = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
 """A Tuesday morning in China: the tide falls for some hours and then rises."""
@@ -54,7 +55,7 @@ def configured(folder: Path, function: FunctionRef, daemon: str) -> FunctionConf
     file = folder / f"{function.name}.yaml"
     file.write_text(
         f"version: 1\nfunctions:\n- name: {function.name}\n  history: {{file: 'sample:text-moderation'}}\n"
-        f"  forecast: {{forecaster: seasonal, backtest_days: 2}}\n  daemon: {{{daemon}}}\n",
+        f"  forecast: {{forecaster: seasonal, backtest_days: 2}}\n  daemon: {{backtest_days: 0, {daemon}}}\n",
         encoding="utf-8",
     )
     return load_config(file, environ={}).function()

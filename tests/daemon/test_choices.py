@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 import pytest
 
 from planner import choices
-from planner.cycle import World
 from planner.pipeline import Question, choose
 from planner.scheduler import Scheduler
 from planner.store import Event
+from planner.world import World
 from tests.daemon.site import ASR, START, Site
 
 HOUR = timedelta(hours=1)

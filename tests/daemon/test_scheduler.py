@@ -12,7 +12,6 @@ import pytest
 
 from planner.base import MINUTE, FunctionRef
 from planner.clock import SystemClock
-from planner.cycle import World
 from planner.errors import FCRefused, StoreError
 from planner.fc.memory import MemoryFunctionCompute
 from planner.fc.port import FunctionCompute, FunctionFacts
@@ -21,6 +20,7 @@ from planner.outcome import OutcomeKind
 from planner.pipeline import Question
 from planner.provision import LiveDocument, ProvisionConfig
 from planner.scheduler import DEADLINES, Scheduler, run_until
+from planner.world import World
 from tests.daemon.site import ASR, START, TTS, Site
 
 BEAT = timedelta(seconds=2)
@@ -193,10 +193,10 @@ class TestTurns:
         gate = Event()
         put_worlds(daemon, held_up(worlds[0], gate), worlds[1])
         daemon.beat(site.clock.now())
-        wait_until(lambda: daemon._cares[0].job == "plan")
+        wait_until(lambda: daemon._cares[0].acts.job == "plan")
         site.pass_by(MINUTE)
         daemon.beat(site.clock.now())
-        assert (daemon._cares[0].busy, daemon._cares[1].busy) == (True, False), "one worker, and no overlap"
+        assert (daemon._cares[0].acts.busy, daemon._cares[1].acts.busy) == (True, False), "one worker, and no overlap"
         gate.set()
         wait_until(lambda: not daemon.busy)
         # Both are due now; the first had its turn.
@@ -211,8 +211,8 @@ class TestTurns:
         gate = Event()
         put_worlds(one, held_up(world, gate))
         one.beat(site.clock.now())
-        wait_until(lambda: one._cares[0].job == "plan")
-        site.pass_by(DEADLINES[one._cares[0].job or next(iter(DEADLINES))] + MINUTE)
+        wait_until(lambda: one._cares[0].acts.job == "plan")
+        site.pass_by(DEADLINES[one._cares[0].acts.job or next(iter(DEADLINES))] + MINUTE)
         for _ in range(3):
             one.beat(site.clock.now())
         assert (site.run("plan").failed, site.said("plan")) == (
@@ -231,7 +231,7 @@ class TestTurns:
         stop, gate = Event(), Event()
         put_worlds(daemon, replace(held_up(world, gate), stopping=stop.is_set))
         daemon.beat(site.clock.now())
-        wait_until(lambda: daemon._cares[0].job == "plan")
+        wait_until(lambda: daemon._cares[0].acts.job == "plan")
         stop.set()
         gate.set()
         wait_until(lambda: not daemon.busy)
