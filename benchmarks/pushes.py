@@ -2,10 +2,10 @@
 
     python benchmarks/pushes.py [FOLDER] [--days 1] [--minutes 15]
 
-Each trace (traces.py; without FOLDER the bundled sample and its hard variants) is lived through as `planner run` does in
-mode auto: a plan each so many minutes, by a choice of the day, against the document that is live; the gate of the default
-configuration decides; Function Compute is replayed on the load that came, the loss of a put included. Beside it stands,
-on the same plans, a gate that pushes every plan that differs. A row a series, and their median and worst.
+Each trace (traces.py; without FOLDER the bundled sample and its hard variants) is lived through as `planner run` does
+in mode auto: a plan each so many minutes, by a choice of the day, judged against the document that is live by the gate
+of the default configuration; Function Compute is replayed on the load that came, what a put destroys included. Beside it
+stands, on the same plans, a gate that pushes every plan. A row a series and gate, then their medians and the worst.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import argparse
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,8 @@ from planner.replay import Floats, Put, State, replay_document
 
 PUT = Put(evaluation_lag=2)
 OFTEN, GATED = "every plan", "the gate"
-Gate = Callable[[Plan, Plan | None, datetime | None], bool]
+Gate = Callable[[Plan, Plan, datetime], bool]
+"""Whether a plan is pushed, where the second one was applied at that time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +89,7 @@ def series(folder: Path | None) -> Iterator[tuple[str, Trace]]:
 def gates(settings: FunctionConfig) -> dict[str, Gate]:
     rules = replace(gate_rules(settings), mode=Mode.AUTO)
 
-    def gated(plan: Plan, applied: Plan | None, pushed_at: datetime | None) -> bool:
+    def gated(plan: Plan, applied: Plan, pushed_at: datetime) -> bool:
         standing = Standing(now=plan.created_at, applied=applied, pushed_at=pushed_at, held="", fresh=True)
         return rule(plan, standing, rules).verdict is Verdict.PUSH
 
@@ -111,31 +113,40 @@ def made(settings: FunctionConfig, trace: Trace, days: int, every: timedelta) ->
             )
             chosen = chosen or choose(settings, question)
             plan = make_plan(settings, replace(question, chosen=chosen))
-            yield Tick(plan=plan, load=load[now : now + every - MINUTE].to_numpy(dtype=np.float64))
+            yield Tick(plan=plan, load=np.asarray(load[now : now + every - MINUTE], dtype=np.float64))
 
 
 def lived(name: str, gate: str, decide: Gate, ticks: tuple[Tick, ...]) -> Row:
-    """Live through the ticks under a gate."""
-    applied, pushed_at, state, pushes = None, None, None, 0
+    """Live through the ticks under a gate: each document that is pushed, until the next one."""
+    pushed = [0]
+    for number, tick in enumerate(ticks[1:], start=1):
+        applied = ticks[pushed[-1]].plan
+        if decide(tick.against(applied.wanted), applied, applied.created_at):
+            pushed.append(number)
     cold = offered = provisioned = 0.0
-    for tick in ticks:
-        plan = tick.against(applied.wanted if applied else ProvisionConfig())
-        now, put = plan.created_at, None
-        if decide(plan, applied, pushed_at):
-            put = PUT if applied else None
-            applied, pushed_at, pushes = plan, now, pushes + 1
-        document = applied.wanted if applied else ProvisionConfig()
-        # It begins as if the first document had been running.
-        begin = state or State(warm=least_values(document, now, 1))
+    state: State | None = None
+    for first, after in pairwise([*pushed, len(ticks)]):
+        document, now = ticks[first].plan.wanted, ticks[first].plan.created_at
         replay = replay_document(
-            document, now, tick.load[None, :], instance_concurrency=1, lead=2, begin=begin, put=put
+            document,
+            now,
+            np.concatenate([tick.load for tick in ticks[first:after]])[None, :],
+            instance_concurrency=1,
+            lead=2,
+            # It begins as if the first document had been running.
+            begin=state or State(warm=least_values(document, now, 1)),
+            put=PUT if first else None,
         )
         state = replay.end
         cold, offered = cold + float(replay.cold[0]), offered + float(replay.offered[0])
         provisioned += float(replay.provisioned[0])
     days = sum(len(tick.load) for tick in ticks) * MINUTE / DAY
     return Row(
-        series=name, gate=gate, pushes=pushes / days, cold=cold / max(offered, 1.0), hours=provisioned / 60 / days
+        series=name,
+        gate=gate,
+        pushes=len(pushed) / days,
+        cold=cold / max(offered, 1.0),
+        hours=provisioned / 60 / days,
     )
 
 

@@ -21,7 +21,16 @@ from planner.reading import Minutes, least_values
 
 HOUR = 60
 SOON = HOUR
-"""Minutes ahead in which a rise counts as needed: a put, FC's evaluation and a start-up fit in well before it."""
+"""Minutes ahead in which a rise counts as needed: a put, FC's evaluation and a start-up fit in well before it.
+
+What lies further ahead can be pushed with a later plan, which knows better."""
+TRIFLE = 0.05
+"""Share of the instances that are there by which a plan may differ within the hour without a push.
+
+The plans of two ticks differ by as much, to and fro (`benchmarks/pushes.py`)."""
+FAR, MUCH = timedelta(hours=3), 0.1
+"""So long after a push a plan is worth one for what lies further ahead, where it differs by more than this share of the
+horizon's instance-hours: Function Compute should hold nearly the newest schedule in case no daemon comes back."""
 
 
 class Mode(StrEnum):
@@ -156,6 +165,10 @@ class _Case:
     live: Minutes
     missing: int
     """Most instances that the live document lacks within SOON."""
+    needed: bool
+    """Whether it lacks more than a trifle of what is there at one of these minutes."""
+    idle: bool
+    """Whether it has more than a trifle too much within SOON."""
     added_hours: float
     saved_hours: float
     rise: int
@@ -166,13 +179,16 @@ class _Case:
     def of(cls, plan: Plan, standing: Standing, rules: GateRules) -> _Case:
         wanted, live = _per_minute(plan)
         applied = standing.applied
+        lacking, soon = np.maximum(wanted - live, 0)[:SOON], live[:SOON]
         return cls(
             plan=plan,
             standing=standing,
             rules=rules,
             wanted=wanted,
             live=live,
-            missing=int(np.maximum(wanted - live, 0)[:SOON].max(initial=0)),
+            missing=int(lacking.max(initial=0)),
+            needed=bool((lacking > TRIFLE * soon).any()),
+            idle=bool(np.maximum(soon - wanted[:SOON], 0).sum() > TRIFLE * soon.sum()),
             added_hours=_excess_hours(wanted, live),
             saved_hours=_excess_hours(live, wanted),
             rise=int(wanted.max(initial=0) - live.max(initial=0)),
@@ -184,15 +200,30 @@ class _Case:
         """What the push is for."""
         if self.standing.undoes:
             return self.standing.undoes
-        if self.missing:
+        if self.needed:
             return f"{self.missing} more instances are needed within the hour"
         if self.standing.applied is None:
             return "no plan was applied yet"
         if _half_gone(self.standing.applied, self.standing.now):
             return "less than half of the schedule that runs is left"
+        if self.drifted:
+            return "somebody else changed the document"
         if self.ending:
             return "the schedule that runs would end in a freeze"
         return f"{self.saved_hours:.1f} instance-hours are saved, {self.added_hours:.1f} added"
+
+    @property
+    def drifted(self) -> bool:
+        """Whether somebody else changed the document."""
+        applied = self.standing.applied
+        return applied is not None and self.plan.live.digest != applied.wanted.digest
+
+    @property
+    def far_off(self) -> bool:
+        """Whether the plan differs by much over its horizon, some hours after the last push."""
+        since = self.standing.pushed_at
+        rested = since is None or self.standing.now - since >= FAR
+        return rested and self.saved_hours + self.added_hours > MUCH * float(self.live.sum()) / HOUR
 
     def hold(self, sentence: str) -> Ruling:
         return Ruling(verdict=Verdict.HOLD, sentence=sentence)
@@ -223,9 +254,7 @@ def _observed(case: _Case) -> Iterator[Ruling]:
 
 
 def _drifted(case: _Case) -> Iterator[Ruling]:
-    applied = case.standing.applied
-    left = case.rules.drift is Drift.LEAVE and not case.standing.undoes
-    if left and applied is not None and case.plan.live.digest != applied.wanted.digest:
+    if case.rules.drift is Drift.LEAVE and case.drifted and not case.standing.undoes:
         yield case.hold("somebody else changed the document; it is left until a person adopts or reverts the change")
 
 
@@ -299,14 +328,21 @@ def _local_days(plan: Plan) -> Iterator[tuple[date, datetime, int]]:
 
 
 def _quiet(case: _Case) -> Iterator[Ruling]:
-    """No push for a trifle, and none right after another, unless instances will lack or something is to be undone."""
-    if case.missing or case.standing.undoes:
+    """No push for a trifle, none right after another, and none for what can wait.
+
+    What will lack, and what is to be undone, are none of these.
+    """
+    if case.needed or case.standing.undoes:
         return
     since = case.standing.pushed_at
     if since is not None and case.standing.now - since < case.rules.min_interval:
         yield case.hold(f"the last push was at {iso(since)}; the next may be {_span(case.rules.min_interval)} later")
-    if not case.ending and case.saved_hours < case.rules.worth_hours and case.added_hours < case.rules.worth_hours:
+    if case.ending or case.drifted:
+        return
+    if case.saved_hours < case.rules.worth_hours and case.added_hours < case.rules.worth_hours:
         yield case.hold(f"not worth a push: {case.why}")
+    if not case.idle and not case.far_off:
+        yield case.hold(f"can wait for a later plan: {case.why}")
 
 
 def _asked(case: _Case) -> Iterator[Ruling]:

@@ -35,7 +35,7 @@ class DaemonConfig(Section):
     min_interval: Annotated[
         Duration,
         AfterValidator(between("0s", "1d")),
-        Field(description="Between two pushes, unless instances will lack within the hour"),
+        Field(description="Between two pushes, unless more than 5 % of the instances will lack within the hour"),
     ] = timedelta(minutes=30)
     worth_hours: Annotated[
         Hours, Field(description="Instance-hours that a push must save or add within the horizon")

@@ -71,11 +71,38 @@ def test_a_rise_that_is_needed_soon_waits_for_no_interval() -> None:
 
 
 def test_what_only_saves_waits_for_the_interval() -> None:
-    cheaper = (4, 4, *(2,) * 22)
+    cheaper = (2,) * 24
     soon, later = (judged(*cheaper, pushed=timedelta(minutes=ago)) for ago in (29, 31))
     assert (soon.verdict, later.verdict) == (Verdict.HOLD, Verdict.PUSH)
     assert "the next may be 30 min later" in soon.sentence
-    assert later.sentence == "44.0 instance-hours are saved, 0.0 added"
+    assert later.sentence == "48.0 instance-hours are saved, 0.0 added"
+
+
+def test_what_lies_further_ahead_waits_for_a_later_plan_but_not_for_ever() -> None:
+    cheaper = (4, 4, *(2,) * 22)
+    soon, later = (judged(*cheaper, pushed=timedelta(hours=ago)) for ago in (2, 3))
+    assert soon == Ruling(
+        verdict=Verdict.HOLD, sentence="can wait for a later plan: 44.0 instance-hours are saved, 0.0 added"
+    )
+    assert later.verdict is Verdict.PUSH
+
+
+@pytest.mark.parametrize(("wanted", "verdict"), [(42, Verdict.HOLD), (43, Verdict.PUSH)])
+def test_a_twentieth_of_what_is_there_is_no_need(wanted: int, verdict: Verdict) -> None:
+    live = (40,) * 24
+    assert judged(wanted, *live[1:], live=live, pushed=timedelta(minutes=1)).verdict is verdict
+
+
+def test_of_nothing_one_instance_is_needed() -> None:
+    assert judged(1, *LONG[1:], live=(0, *LONG[1:]), pushed=timedelta(minutes=1)).verdict is Verdict.PUSH
+
+
+@given(live=st.lists(st.integers(0, 60), min_size=24, max_size=24), more=st.integers(1, 60), at=st.integers(0, 59))
+@settings(max_examples=100)
+def test_a_rise_of_more_than_a_trifle_within_the_hour_is_never_held(live: list[int], more: int, at: int) -> None:
+    wanted = [live[0] + more, *live[1:]]
+    ruling = judged(*wanted, live=tuple(live), pushed=timedelta(minutes=at))
+    assert ruling.verdict is Verdict.PUSH or more <= 0.05 * live[0]
 
 
 def test_a_trifle_is_not_worth_a_push() -> None:
