@@ -4,8 +4,8 @@
 
 Each trace (traces.py; without FOLDER the bundled sample and its hard variants) is lived through as `planner run` does
 in mode auto: a plan each so many minutes, by a choice of the day, judged against the document that is live by the gate
-of the default configuration; Function Compute is replayed on the load that came, what a put destroys included. Beside it
-stands, on the same plans, a gate that pushes every plan. A row a series and gate, then their medians and the worst.
+of the default configuration; Function Compute is replayed on the load that came, what a put destroys included. Beside
+it stands, on the same plans, a gate that pushes every plan. A row a series and gate, then their medians and the worst.
 """
 
 from __future__ import annotations

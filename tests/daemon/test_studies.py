@@ -12,6 +12,7 @@ from planner.base import MINUTE, FunctionRef
 from planner.baselines import STATIC
 from planner.cycle import due_jobs
 from planner.due import DAY, WEEK, Job, spread
+from planner.observing import Observer
 from planner.pipeline import Question
 from planner.scheduler import DEADLINES, Scheduler
 from planner.store import Point
@@ -89,6 +90,11 @@ def test_a_backtest_is_on_record_and_due_again_a_week_later(site: Site) -> None:
     costs = {account.policy: account.money for account in found.accounts}
     assert found.saved == costs[STATIC] - costs[OURS] > 0
     assert f"less than a {STATIC}" in run.sentence
+
+    page = Observer([world], clock=site.clock).metrics()
+    whose = 'function="asr-gpu",qualifier="LATEST"'
+    assert f'planner_backtest_cold_ratio{{{whose},policy="{OURS}"}} {found.ours.cold_share!r}' in page
+    assert f"planner_backtest_span_seconds{{{whose}}} 86400" in page
 
     due = [days for days in range(1, 10) if Job.BACKTEST in due_jobs(world, at + days * DAY)]
     assert due[0] <= 7
