@@ -198,19 +198,18 @@ class _Case:
     @property
     def why(self) -> str:
         """What the push is for."""
-        if self.standing.undoes:
-            return self.standing.undoes
-        if self.needed:
-            return f"{self.missing} more instances are needed within the hour"
-        if self.standing.applied is None:
-            return "no plan was applied yet"
-        if _half_gone(self.standing.applied, self.standing.now):
-            return "less than half of the schedule that runs is left"
-        if self.drifted:
-            return "somebody else changed the document"
-        if self.ending:
-            return "the schedule that runs would end in a freeze"
-        return f"{self.saved_hours:.1f} instance-hours are saved, {self.added_hours:.1f} added"
+        applied = self.standing.applied
+        half_gone = applied is not None and _half_gone(applied, self.standing.now)
+        reasons = (
+            (bool(self.standing.undoes), self.standing.undoes),
+            (self.needed, f"{self.missing} more instances are needed within the hour"),
+            (applied is None, "no plan was applied yet"),
+            (half_gone, "less than half of the schedule that runs is left"),
+            (self.drifted, "somebody else changed the document"),
+            (self.ending, "the schedule that runs would end in a freeze"),
+        )
+        usual = f"{self.saved_hours:.1f} instance-hours are saved, {self.added_hours:.1f} added"
+        return next((words for holds, words in reasons if holds), usual)
 
     @property
     def drifted(self) -> bool:

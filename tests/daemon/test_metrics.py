@@ -79,7 +79,7 @@ class TestThePage:
         named = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE ")}
         waits = {"planner_proposal_expiry_timestamp_seconds"}
         waits |= {family.name for family in FAMILIES if family.name.startswith("planner_backtest_")}
-        assert named == {family.name for family in FAMILIES} - waits, "every metric was tried here but those of a proposal and a backtest"
+        assert named == {family.name for family in FAMILIES} - waits, "every metric was tried here but those that wait"
         assert len(samples(text)) == sum(not line.startswith("#") for line in text.splitlines()), "none comes twice"
 
     @pytest.mark.parametrize("value", ['a"b', "a\\b", "a\nb", "中文", 'a\\"\nb', ""])

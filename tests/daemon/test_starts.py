@@ -15,7 +15,7 @@ from planner.apply import apply
 from planner.base import MINUTE
 from planner.capacity import CapacitySchedule, Step
 from planner.config import CapacityConfig
-from planner.cycle import World, carry_out
+from planner.cycle import carry_out
 from planner.due import Job
 from planner.emulator import FunctionSpec, Settings, StartupFault
 from planner.emulator import World as Region
@@ -25,6 +25,7 @@ from planner.pipeline import reasoned
 from planner.plan import Plan
 from planner.provision import LiveDocument, ProvisionConfig
 from planner.store import Store
+from planner.world import World
 from tests.builders import NOON, a_plan, an_action
 from tests.daemon.site import ASR, START, Site, opened
 
