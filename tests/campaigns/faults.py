@@ -275,7 +275,7 @@ def _guarded(folder: Path, seed: int) -> Lived:
 
 def _told(life: Lived) -> Lived:
     """A word on the way, since a campaign takes a while."""
-    for failure in life.failures:
+    for failure in life.failures or ("as it has to be",):
         sys.stderr.write(f"seed {life.seed} ({', '.join(life.harms)}; {life.scene}, {life.drift}): {failure}\n")
     return life
 
