@@ -3,7 +3,7 @@
     python benchmarks/fleet.py [--functions 200]
 
 Each function has the bundled sample as minutes (traces.py), drawn anew. A tick that chooses is a plan without a kept
-choice, as `planner plan` makes it; a tick that follows has the choice of the day; both find the fits that the choice made.
+choice, as `planner plan` makes it; a tick that follows has the choice of the day; both find the fits of that choice.
 """
 
 from __future__ import annotations
