@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.model_server.serving import serving
 
-CASES = 30
+CASES = 20
 """Of each operation in each phase, at most."""
 
 
@@ -26,7 +26,8 @@ def test_the_interface_is_as_described(tmp_path):
         command = [
             *(str(Path(sys.executable).with_name("st")), "run", f"http://127.0.0.1:{server.port}/openapi.json"),
             *("--exclude-path", "/pre-stop", "--max-examples", str(CASES), "--seed", "1", "--no-color"),
-            *("--phases", "examples,coverage,fuzzing", "--request-timeout", "20"),
+            *("--phases", "examples,coverage,fuzzing", "--request-timeout", "60"),
+            *("--suppress-health-check", "all"),  # hypothesis would take a busy machine for a slow generator
         ]
         ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
         assert ran.returncode == 0, f"{ran.stdout[-9000:]}{ran.stderr[-9000:]}"
