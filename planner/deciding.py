@@ -142,8 +142,8 @@ class Ground:
         Not of what only the daemon goes by, nor of the ceiling: a push that is capped follows the same choice. Nor of a
         learnt lead, which moves with each rise.
         """
-        said = self.configured.model_dump_json(exclude={"daemon": True, "capacity": {"max_instances"}})
-        known = f"{said} {self.question.instance_concurrency} {self.question.company!r}"
+        said = self.configured.model_dump(exclude={"daemon": True, "capacity": {"max_instances"}})
+        known = f"{said!r} {self.question.instance_concurrency} {self.question.company!r}"
         return hashlib.sha256(known.encode()).hexdigest()
 
 

@@ -1,7 +1,7 @@
 """Plans that take something back: a rollback to an earlier plan, and the release of a function.
 
 A rollback restores an earlier plan's intent, not its bytes: dated steps whose windows have ended would give nothing,
-so the steps are dated anew by time of day and compiled from now on.
+so the steps are dated anew by time of the week and compiled from now on.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def rollback(
             *limit_breaches(document),
         ),
         estimate=None,
-        notes=(f"rollback: {why}, its steps dated anew by local time of day, whatever the weekday", *earlier.notes),
+        notes=(f"rollback: {why}, its steps dated anew by local time of the week", *earlier.notes),
     )
 
 
@@ -159,16 +159,18 @@ def _handing_back(document: ProvisionConfig, present: Present, note: str) -> Pla
 
 
 def redated(earlier: Plan, now: datetime) -> Minutes:
-    """The plan's instances in each minute of a day from `now`, by local time of day; shape (DAY,).
+    """The plan's instances in each minute of a day from `now`, by local time of the week; shape (DAY,).
 
-    Where it says nothing, its highest step.
+    A schedule of a Monday says nothing of a Tuesday: where the plan's says nothing, its recurring form does.
     """
-    schedule, zone = earlier.schedule, ZoneInfo(earlier.time_zone)
-    values = schedule.per_minute()
-    by_time = np.full(DAY, -1, dtype=np.int64)
-    np.maximum.at(by_time, _minutes_of_day(schedule.start, len(values), zone), values)
-    by_time[by_time < 0] = values.max()
-    again: Minutes = by_time[_minutes_of_day(now, DAY, zone)]
+    zone = ZoneInfo(earlier.time_zone)
+    by_time = np.full(7 * DAY, earlier.schedule.per_minute().max())
+    for said in (earlier.recurring, earlier.schedule):
+        values = said.per_minute()
+        minutes = _minutes_of_week(said.start, len(values), zone)
+        by_time[minutes] = 0
+        np.maximum.at(by_time, minutes, values)
+    again: Minutes = by_time[_minutes_of_week(now, DAY, zone)]
     return again
 
 
@@ -184,7 +186,7 @@ def _fewest(wanted: Minutes, now: datetime, max_steps: int) -> CapacitySchedule:
     cuts = cheapest_cuts(wanted, StepRules(lead=nothing, dwell=nothing, growth_per_minute=1, max_steps=max_steps))
     levels = np.maximum.reduceat(wanted, cuts)
     steps = tuple(
-        Step(at=now + int(cut) * MINUTE, instances=int(level), reason="rollback, same time of day")
+        Step(at=now + int(cut) * MINUTE, instances=int(level), reason="rollback, same time of the week")
         for cut, level in zip(cuts, levels, strict=True)
     )
     return CapacitySchedule(start=now, end=now + timedelta(days=1), steps=steps)
@@ -196,8 +198,8 @@ def _redated_guard(earlier: Plan, now: datetime) -> tuple[GuardWindow, ...]:
     zone = ZoneInfo(earlier.time_zone)
     by_time = np.full(DAY, np.nan)
     for window in reversed(found):
-        by_time[_minutes_of_day(window.start, minutes_between(window.start, window.end), zone)] = window.target
-    targets = np.nan_to_num(by_time[_minutes_of_day(now, DAY, zone)])
+        by_time[_minutes_of_week(window.start, minutes_between(window.start, window.end), zone) % DAY] = window.target
+    targets = np.nan_to_num(by_time[_minutes_of_week(now, DAY, zone) % DAY])
     cuts = np.concatenate(([0], np.flatnonzero(np.diff(targets)) + 1, [DAY]))
     return tuple(
         GuardWindow(start=now + int(cut) * MINUTE, end=now + int(end) * MINUTE, target=float(targets[cut]))
@@ -206,7 +208,7 @@ def _redated_guard(earlier: Plan, now: datetime) -> tuple[GuardWindow, ...]:
     )
 
 
-def _minutes_of_day(start: datetime, minutes: int, zone: ZoneInfo) -> NDArray[np.int64]:
-    """Local minute of the day of each minute from `start`; shape (minutes,)."""
+def _minutes_of_week(start: datetime, minutes: int, zone: ZoneInfo) -> NDArray[np.int64]:
+    """Local minute of the week, which begins on Monday, of each minute from `start`; shape (minutes,)."""
     local = [(start + offset * MINUTE).astimezone(zone) for offset in range(minutes)]
-    return np.array([moment.hour * 60 + moment.minute for moment in local])
+    return np.array([(moment.weekday() * 24 + moment.hour) * 60 + moment.minute for moment in local])

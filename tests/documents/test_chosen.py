@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from planner.base import MINUTE
 from planner.calendar.campaigns import Dates, Ignored
 from planner.config import FunctionConfig
+from planner.deciding import ground_of
 from planner.decision import Chosen
 from planner.pipeline import Question, choose, make_plan, reasoned
 from planner.plancodec import plan_from_json, plan_to_json
@@ -104,3 +105,31 @@ def test_a_history_without_a_day_to_judge_by_gives_a_plan_that_can_be_read_back(
 def test_what_only_the_daemon_goes_by_changes_no_choice() -> None:
     function = a_function(daemon={"mode": "auto", "worth_hours": 7})
     assert reasoned(function, a_question(THE_CHOICE)).decision.chosen is THE_CHOICE
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {
+            "guardrails": {
+                "trackers": (
+                    {
+                        "name": "busy",
+                        "metric": "CPUUtilization",
+                        "target": 0.7,
+                        "min_instances": 3,
+                        "max_instances": 30,
+                        "from": WEEKS.end,
+                    },
+                )
+            }
+        },
+        {"calendar": {"ignore": ({"start": WEEKS.start, "end": WEEKS.start + DAY, "why": "an outage"},)}},
+        {"capacity": {"lead": timedelta(minutes=4)}},
+    ],
+    ids=["a tracker of the owner", "a span to ignore", "another lead"],
+)
+def test_every_kind_of_setting_counts(more: dict[str, object]) -> None:
+    plain, other = a_function("seasonal"), a_function("seasonal", **more)
+    grounds = [ground_of(each, a_question()).under for each in (plain, other, a_function("seasonal", **more))]
+    assert grounds[0] != grounds[1] == grounds[2]
