@@ -152,6 +152,9 @@ def _last_fired(action: ScheduledAction, start: datetime, minutes: int) -> Minut
     """Per minute, the newest trigger as minutes from `start` (negative: before it); NEVER without one."""
     rule = trigger(action)
     opens, closes = window(action)
+    # A recurring form waits behind the horizon in most documents, and most questions are of less.
+    if (opens and opens >= start + minutes * MINUTE) or (closes and closes <= start):
+        return np.full(minutes, NEVER, dtype=np.int64)
     if rule.at is not None:
         if (opens and rule.at < floor_minute(opens)) or (closes and rule.at >= closes):
             return np.full(minutes, NEVER, dtype=np.int64)
