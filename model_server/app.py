@@ -12,7 +12,6 @@ from itertools import count
 
 from model_server import frames
 from model_server.batching import Admission, Batcher
-from model_server.connection import Answer, Connection, Exchange
 from model_server.errors import (
     BadBody,
     BodyTooLarge,
@@ -29,6 +28,7 @@ from model_server.errors import (
     WorkerLost,
     WrongShape,
 )
+from model_server.exchange import Answer, Answering, Exchange
 from model_server.lifecycle import Lifecycle, State
 from model_server.link import Link
 from model_server.metrics import CONTENT_TYPE, Metrics
@@ -251,7 +251,7 @@ class Application:
             "/openapi.json": ("GET", self._show_openapi),
         }
 
-    def call(self, connection: Connection, began: float) -> Call:
+    def call(self, connection: Answering, began: float) -> Call:
         """For the listener: the exchange of a new request."""
         return Call(connection, began, app=self)
 

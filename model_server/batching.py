@@ -111,9 +111,10 @@ class Batcher:
         """Texts that are in no batch yet."""
         return sum(map(len, self._lanes))
 
-    def oldest_batch_seconds(self) -> float:
-        """How long the oldest batch has been with the model, 0 without one."""
-        return time.monotonic() - self._sent[0] if self._sent else 0.0
+    @property
+    def oldest_batch(self) -> float | None:
+        """When the oldest batch that is with the model was sent, on the monotonic clock."""
+        return self._sent[0] if self._sent else None
 
     def submit(self, texts: Sequence[str], waiter: Waiter) -> None:
         """Compute the texts, unless the waiter is over before its turn."""

@@ -12,11 +12,12 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import cast
 
 from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrade, HttpRequestParser
+
+from model_server.exchange import Answer, Exchange
 
 _log = logging.getLogger("model_server.http")
 
@@ -24,7 +25,8 @@ TICK_SECONDS = 0.1
 _FROZEN_SECONDS = 1.0
 """A tick so late means that the process stood still, as idle instances do."""
 _HEAD_BYTES = 65536
-"""Of a request's line and headers; FC itself passes 8 KB of headers and 4 KB of path."""
+"""Of a request's line and headers, and of what may stand between the parts of a body and behind it; FC itself passes
+8 KB of headers and 4 KB of path."""
 _AHEAD = 16
 """Requests that a client may send before their answers; with so many it is not read any more."""
 _DISCARDED_BYTES = 64 * 1024 * 1024
@@ -35,81 +37,6 @@ even where the machine is too busy to keep the time."""
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\ndate: ".encode() for status in HTTPStatus}
-
-
-@dataclass(slots=True)
-class Answer:
-    """What goes back."""
-
-    status: int
-    body: bytes
-    content_type: bytes = b"application/json"
-    headers: tuple[tuple[bytes, bytes], ...] = ()
-
-
-@dataclass(slots=True, eq=False)
-class Exchange:
-    """A request and its answer. Whoever answers requests makes a class of this one and fills in the hooks.
-
-    The hooks are called on the loop, `opened` first, when it is this exchange's turn on its connection. Each may
-    `send` at once or leave it for later; after that, and after `gone`, none is called any more.
-    """
-
-    connection: Connection
-    began: float
-    """When its first byte was read, on the loop's clock."""
-
-    method: str = ""
-    path: str = ""
-    headers: dict[bytes, bytes] = field(default_factory=dict)
-    """By name in small letters; of one that comes again, the last."""
-
-    parts: list[bytes] = field(default_factory=list)
-    size: int = 0
-    complete: bool = False
-    """The request has been read to its end."""
-
-    excess: bool = False
-    """Its body is larger than is taken."""
-
-    flaw: str = ""
-    """Why this is no HTTP request."""
-
-    deadline: float | None = None
-    begun: bool = False
-    over: bool = False
-    """Answered, or the client is gone: nobody waits."""
-
-    keep: bool = True
-    """The connection may be used again."""
-
-    def opened(self) -> None:
-        """The head is there."""
-
-    def completed(self) -> None:
-        """The body is there as well, in `parts`."""
-        raise NotImplementedError
-
-    def too_large(self) -> None:
-        """The body is larger than is taken; it may still be coming."""
-        raise NotImplementedError
-
-    def malformed(self) -> None:
-        """What came is no HTTP request; nothing more is read."""
-        raise NotImplementedError
-
-    def expired(self) -> None:
-        """The deadline has passed."""
-        raise NotImplementedError
-
-    def gone(self) -> None:
-        """The client went before its answer."""
-
-    def send(self, answer: Answer) -> None:
-        """Answer, unless nobody waits any more."""
-        if not self.over:
-            self.over = True
-            self.connection.answer(self, answer)
 
 
 class Connection(asyncio.Protocol):
@@ -123,7 +50,11 @@ class Connection(asyncio.Protocol):
         """The exchange whose request is being read."""
         self._row: deque[Exchange] = deque()
         """Exchanges whose head has been read, in order; the first is the one that is answered."""
+        self._read_bytes = 0
+        """Of what is fed now."""
         self._head_bytes = 0
+        """Read since the last part of a body. A read that held such a part, or another request's end, is left out."""
+        self._turning = False
         self._blocked = False
         """The client does not read what it asked for."""
         self._paused = False
@@ -169,6 +100,7 @@ class Connection(asyncio.Protocol):
             if self._discarded_bytes > _DISCARDED_BYTES:
                 self._transport.close()
                 return
+        self._read_bytes = len(data)
         try:
             self._parser.feed_data(data)
         except HttpParserUpgrade:
@@ -179,16 +111,12 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
         except HttpParserError:
             self._refuse("this is no HTTP request")
-        reading = self._reading
-        if reading is not None and not reading.path:
-            # Its first read is left out where that held the end of another request.
-            self._head_bytes += len(data)
-            if self._head_bytes > _HEAD_BYTES and not self._deaf:
-                self._refuse(f"the request's head is larger than {_HEAD_BYTES} bytes")
+        self._head_bytes += len(data)
+        if self._head_bytes > _HEAD_BYTES and self._reading is not None and not self._deaf:
+            self._refuse(f"the request's headers are larger than {_HEAD_BYTES} bytes")
 
     def on_message_begin(self) -> None:
         """A request begins."""
-        self._head_bytes = 0
         self._target = b""
         self._reading = self._listener.make(self, self._heard)
 
@@ -197,9 +125,10 @@ class Connection(asyncio.Protocol):
         self._target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A header."""
+        """A header; what comes behind a body is none."""
         assert self._reading is not None
-        self._reading.headers[name.lower()] = value
+        if not self._reading.method:
+            self._reading.headers[name.lower()] = value
 
     def on_headers_complete(self) -> None:
         """The head is whole."""
@@ -207,8 +136,11 @@ class Connection(asyncio.Protocol):
         assert exchange is not None
         exchange.method = self._parser.get_method().decode("ascii")
         exchange.path = _path(self._target)
-        # An upgrade is not taken; as httptools does not read on behind it, its answer is the last.
-        exchange.keep = self._parser.should_keep_alive() and not self._parser.should_upgrade()
+        # An upgrade is not taken; as httptools does not read on behind such a head, its answer is the last.
+        upgrade = self._parser.should_upgrade()
+        exchange.keep = self._parser.should_keep_alive() and not upgrade
+        if upgrade and exchange.headers.keys() & {b"content-length", b"transfer-encoding"}:
+            exchange.flaw = "no upgrade is taken here: send what has a body without asking for one"
         exchange.excess = int(exchange.headers.get(b"content-length", b"0")) > self._listener.body_bytes
         if self._transport.is_closing() or self._discarding:
             return
@@ -222,6 +154,7 @@ class Connection(asyncio.Protocol):
         """A part of the body."""
         exchange = self._reading
         assert exchange is not None
+        self._head_bytes = -self._read_bytes
         exchange.size += len(body)
         if exchange.over or exchange.excess:
             return
@@ -236,6 +169,7 @@ class Connection(asyncio.Protocol):
         """The request is whole."""
         exchange, self._reading = self._reading, None
         assert exchange is not None
+        self._head_bytes = -self._read_bytes
         exchange.complete = True
         if self._discarding:
             self._transport.close()
@@ -243,9 +177,17 @@ class Connection(asyncio.Protocol):
             exchange.completed()
 
     def _turn(self) -> None:
-        """Begin with the first of the row, if it is not begun."""
-        if not self._row or self._blocked or (exchange := self._row[0]).begun:
+        """Begin with the first of the row, if it is not begun; where it is answered at once, with the next."""
+        if self._turning:  # by a loop: what a client sent in one piece must not go down the stack
             return
+        self._turning = True
+        try:
+            while self._row and not (self._row[0].begun or self._blocked or self._transport.is_closing()):
+                self._begin(self._row[0])
+        finally:
+            self._turning = False
+
+    def _begin(self, exchange: Exchange) -> None:
         exchange.begun = True
         if exchange.flaw:
             exchange.malformed()
@@ -296,11 +238,13 @@ class Connection(asyncio.Protocol):
         else:
             self._discarding = self._listener.now() + _DISCARDED_SECONDS
 
-    def thaw(self, seconds: float) -> None:
+    def thaw(self, seconds: float, now: float) -> None:
         """Leave the time out in which the process stood still: clients come back by the connections that they have."""
-        self._heard += seconds
+        self._heard = min(self._heard + seconds, now)  # it may have been heard since
         for exchange in self._row:
-            exchange.deadline = exchange.deadline and exchange.deadline + seconds
+            stood = min(seconds, now - exchange.began)
+            exchange.began += stood
+            exchange.deadline = exchange.deadline and exchange.deadline + stood
 
     def check(self, now: float) -> None:
         """Look at the clock."""
@@ -362,7 +306,7 @@ class Listener:
             late = now - before - TICK_SECONDS
             for connection in tuple(self.connections):
                 if late > _FROZEN_SECONDS:
-                    connection.thaw(late)
+                    connection.thaw(late, now)
                 connection.check(now)
             before = now
             await asyncio.sleep(TICK_SECONDS)

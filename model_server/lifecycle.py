@@ -14,7 +14,7 @@ from typing import NoReturn
 
 from model_server import frames
 from model_server.batching import Batcher
-from model_server.errors import Draining, NotReady
+from model_server.errors import Draining, NotReady, WorkerLost
 from model_server.link import Link
 
 _log = logging.getLogger("model_server")
@@ -112,7 +112,10 @@ class Lifecycle:
     async def _initialize(self) -> None:
         about = await self._loaded()
         self._move(State.WARMING, "warming up %d shapes", len(about.shapes))
-        kind, payload = await self._link.call(frames.WARM)
+        try:
+            kind, payload = await self._link.call(frames.WARM)
+        except WorkerLost as error:
+            self._fail(str(error))
         if kind != frames.WARMED:
             self._fail(payload.decode())
         self._batcher = self._make_batcher(about)
@@ -128,9 +131,14 @@ class Lifecycle:
         It is not started again: the platform replaces an instance that ends, with a new life cycle and, when
         the fault is the card's, on another card.
         """
+        batch, looks = None, 0
         while not self._link.lost.done():
             await asyncio.wait([self._link.lost], timeout=_WATCH_SECONDS)
-            if self._batcher and self._batcher.oldest_batch_seconds() > stall_seconds:
+            oldest = self._batcher.oldest_batch if self._batcher else None
+            # Counted and not timed: while the instance is frozen the clock goes on, and the model does not.
+            looks = looks + 1 if oldest is not None and oldest == batch else 0
+            batch = oldest
+            if looks * _WATCH_SECONDS > stall_seconds:
                 _log.critical("the model has not answered for %g s", stall_seconds, extra={"action": "stall"})
                 break
         else:

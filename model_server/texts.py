@@ -35,12 +35,12 @@ def media_type(content_type: str) -> str:
     kind, _, parameters = content_type.partition(";")
     kind = kind.strip().lower() or BYTES
     if kind not in {PLAIN, JSON, BYTES}:
-        message = f"{kind} is not read here: {_WANTED}"
+        message = f"{kind[:50]} is not read here: {_WANTED}"
         raise UnsupportedBody(message)
     for parameter in parameters.split(";"):
         name, _, value = parameter.partition("=")
         if name.strip().lower() == "charset" and value.strip().strip('"').lower() not in {"utf-8", "utf8", "us-ascii"}:
-            message = f"the charset {value.strip()} is not read here: send UTF-8"
+            message = f"the charset {value.strip()[:50]} is not read here: send UTF-8"
             raise UnsupportedBody(message)
     return kind
 

@@ -37,6 +37,9 @@ INVISIBLE = re.compile(
 )
 """Format characters (zero-width joiners and spaces, direction marks): how a word is hidden from a filter."""
 
+_NORMALIZED = 256
+"""Characters of a piece."""
+
 _PAIR = struct.Struct("=2i")
 _REMEMBERED = 8192
 _REMEMBERED_CHARACTERS = 32
@@ -51,7 +54,7 @@ def encode(text: str, *, hashes: int, max_rows: int) -> bytes:
     compatibility characters or invisible format characters have the same rows.
     """
     if not text.isascii():
-        text = INVISIBLE.sub("", unicodedata.normalize("NFKC", text))
+        text = INVISIBLE.sub("", _normalized(text))
     tokens = [match.group() for match in islice(_TOKEN.finditer(text), max_rows - 1)]
     han = 0 if text.isascii() else sum(_HAN_ONLY.match(token) is not None for token in tokens)
     parts = [_SCRIPT_ROWS[2 * han > len(tokens)]]
@@ -64,6 +67,12 @@ def encode(text: str, *, hashes: int, max_rows: int) -> bytes:
         parts += (_PAIR.pack(triple, _hash(b"2 " + pair, hashes)), features)
         two_before, before = before, lower
     return b"".join(parts)
+
+
+def _normalized(text: str) -> str:
+    """NFKC, in pieces: putting marks on one letter in order takes the square of their number."""
+    pieces = (text[start : start + _NORMALIZED] for start in range(0, len(text), _NORMALIZED))
+    return "".join(unicodedata.normalize("NFKC", piece) for piece in pieces)
 
 
 def _own(token: str, hashes: int) -> tuple[bytes, bytes]:

@@ -213,7 +213,7 @@ async def test_a_lost_model_fails_what_is_with_it_and_what_comes_after():
     model.end()
     assert isinstance(first.error, WorkerLost)
     assert isinstance(second.error, WorkerLost)
-    assert queue.oldest_batch_seconds() == 0
+    assert queue.oldest_batch is None
 
 
 def test_admission_refuses_beyond_its_room_and_says_when_to_come_back():

@@ -40,6 +40,10 @@ def test_disguises_of_a_text_read_alike(text: str, same: str) -> None:
     assert rows(text) == rows(same)
 
 
+def test_all_of_a_long_text_is_read_alike() -> None:
+    assert rows("ＦＲＥＥ①" * 100 + " ｅｎｄ") == rows("FREE1" * 100 + " end")
+
+
 def test_capitals_are_told_from_small_letters_by_the_shape_alone() -> None:
     loud, quiet = rows("FREE")[1], rows("free")[1]
     assert [a == b for a, b in zip(loud, quiet, strict=True)].count(False) == 1

@@ -53,6 +53,51 @@ def test_an_answer_at_once_waits_for_those_before_it(server):
     assert heads == [b"200", b"200", b"400"]
 
 
+def test_a_thousand_requests_in_one_piece_behind_a_slow_one_are_answered(server):
+    connection = server.connect()
+    connection.sendall(request(b"slow 0.2") + b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n" * 1000)
+    assert [head[:3] for head, _ in received(connection, 1001)] == [b"200"] * 1001
+
+
+def test_a_head_begins_where_it_likes_in_what_is_read(server):
+    connection = server.connect()
+    long = request(b"x" * 19_000)
+    connection.sendall(long * 5 + b"POST /invoke HT")
+    assert [head[:3] for head, _ in received(connection, 5)] == [b"200"] * 5
+    connection.sendall(b"TP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\none")
+    assert answer(connection).json[0]["text"] == "one"
+
+
+@pytest.mark.parametrize("endless", [b"name: value\r\n", b"name-without-an-end"], ids=["lines", "a line"])
+@pytest.mark.parametrize(
+    "before",
+    [
+        b"GET / HTTP/1.1\r\n",
+        b"POST /invoke HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n0\r\n",
+        b"POST /invoke HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3;",
+    ],
+    ids=["head", "behind the body", "beside a chunk"],
+)
+def test_headers_without_an_end_are_refused(server, before, endless):
+    connection = server.connect()
+    connection.sendall(before)
+    with contextlib.suppress(ConnectionError):
+        for _ in range(100):
+            connection.sendall(endless * 1000)
+    with contextlib.suppress(ConnectionError):  # unread bytes may tear the answer down
+        assert connection.recv(12) in {b"", b"HTTP/1.1 400"}
+        while connection.recv(65536):
+            pass
+
+
+def test_what_comes_behind_a_body_is_no_header(server):
+    connection = server.connect()
+    head = b"POST /invoke HTTP/1.1\r\nHost: x\r\nX-Request-Id: mine\r\nTransfer-Encoding: chunked\r\n\r\n"
+    connection.sendall(head + b"3\r\none\r\n0\r\nX-Request-Id: other\r\nContent-Type: image/png\r\n\r\n")
+    got = answer(connection)
+    assert (got.status, got.headers["x-request-id"]) == (200, "mine")
+
+
 def test_what_is_no_http_behind_a_request_is_refused_after_its_answer(server):
     connection = server.connect()
     connection.sendall(request(b"slow 0.2") + b"nonsense\r\n\r\n")
@@ -103,6 +148,14 @@ def test_an_upgrade_is_not_taken_and_the_answer_is_the_last(server):
     got = answer(connection)
     assert (got.status, got.headers["connection"]) == (200, "close")
     assert connection.recv(1) == b""
+
+
+def test_an_upgrade_with_a_body_is_refused_since_the_body_is_not_read(server):
+    connection = server.connect()
+    connection.sendall(request(b"one", Connection="Upgrade", Upgrade="h2c"))
+    got = answer(connection)
+    assert (got.status, got.headers["connection"]) == (400, "close")
+    assert "upgrade" in got.json["error"]
 
 
 def test_a_target_may_name_the_host_and_carry_a_query(server):

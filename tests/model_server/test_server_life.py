@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -10,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from model_server import frames
+from model_server.lifecycle import Lifecycle
+from model_server.link import Link
 from model_server.settings import Settings
 from tests.model_server.serving import WITHIN_SECONDS, answer, request, serving, until
 
@@ -275,6 +279,32 @@ def test_the_time_in_which_an_instance_is_frozen_ages_no_connection(tmp_path):
         time.sleep(0.5)
         connection.sendall(request(b"two"))
         assert answer(connection).json[0]["text"] == "two"
+
+
+def test_a_batch_that_was_frozen_with_the_instance_is_no_stuck_model(tmp_path):
+    with serving(tmp_path, "--stall-seconds", "2") as server:
+        server.ready()
+        slow = server.send("slow 1")
+        until(lambda: any("slow 1" in line for line in server.journal), "it is computed")
+        both = (server.worker, server.process.pid)
+        for process in both:
+            os.kill(process, signal.SIGSTOP)
+        time.sleep(3)
+        for process in reversed(both):
+            os.kill(process, signal.SIGCONT)
+        assert answer(slow).status == 200
+        assert server.invoke("one").status == 200
+
+
+@pytest.mark.anyio
+async def test_a_model_that_is_lost_before_its_warm_up_ends_the_server():
+    link = Link()
+    about = {"seconds": 1, "device": "cpu", "labels": ["ok", "flagged"], "shapes": [[1, 8]], "max_batch": 1}
+    codes: list[int] = []
+    link.data_received(frames.pack(frames.LOADED, json.dumps(about).encode()))
+    link.connection_lost(None)
+    await Lifecycle(link, lambda _: pytest.fail("there is no batcher"), codes.append).run(warm_up=True, stall_seconds=1)
+    assert codes == [1]
 
 
 def test_a_taken_port_ends_with_1(tmp_path):
