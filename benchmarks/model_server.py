@@ -119,6 +119,7 @@ def start(name: str) -> Server:
         elif ask(port, request(name)).startswith(b"HTTP/1.1 200"):
             return Server(name, port, process, listening, time.perf_counter() - begun)
         time.sleep(0.01)
+    process.kill()
     raise SystemExit(f"{name} was not ready within {READY_SECONDS} s")
 
 
@@ -208,6 +209,8 @@ def first_after_initialize() -> float:
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
     initialize = b"POST /initialize HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
     while not ask(port, initialize).startswith(b"HTTP/1.1 200"):
+        if process.poll() is not None:
+            raise SystemExit(f"{OURS} ended with {process.returncode} before it was initialized")
         time.sleep(0.02)
     times = []
     with socket.create_connection(("127.0.0.1", port), 30) as connection:

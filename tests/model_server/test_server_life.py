@@ -15,19 +15,12 @@ from model_server import frames
 from model_server.lifecycle import Lifecycle
 from model_server.link import Link
 from model_server.settings import Settings
+from tests.emulator.instances.site import alive
 from tests.model_server.serving import WITHIN_SECONDS, answer, request, serving, until
 
 
 def ended(server) -> int:
     return server.process.wait(WITHIN_SECONDS)
-
-
-def alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def test_the_port_answers_while_the_model_loads(tmp_path):
@@ -92,7 +85,7 @@ def test_without_an_initializer_a_model_that_fails_ends_the_server(tmp_path):
 def test_overload_is_429_with_retry_after(tmp_path):
     with serving(tmp_path, "--max-waiting-texts", "4", "--max-texts", "4") as server:
         server.ready()
-        held = [server.send("slow 0.5") for _ in range(4)]
+        held = [server.send("slow 1") for _ in range(4)]
         until(lambda: server.metric("model_server_admitted_texts") == 4, "the room is taken")
         got = server.invoke("one")
         assert got.status == 429
@@ -104,8 +97,8 @@ def test_overload_is_429_with_retry_after(tmp_path):
 def test_a_passed_deadline_is_504_and_what_waited_is_not_computed(tmp_path):
     with serving(tmp_path, "--timeout-seconds", "0.5", "--batches-in-flight", "1") as server:
         server.ready()
-        slow = server.send("slow 1.5")
-        until(lambda: any("slow 1.5" in line for line in server.journal), "it is computed")
+        slow = server.send("slow 3")
+        until(lambda: any("slow 3" in line for line in server.journal), "it is computed")
         late = server.send("too late")
         assert [answer(connection).status for connection in (slow, late)] == [504, 504]
         until(lambda: server.invoke("one").status == 200, "the model is free again")
@@ -124,12 +117,13 @@ def test_sigterm_loses_none_of_16_in_flight_and_leaves_no_child(tmp_path):
     with serving(tmp_path) as server:
         server.ready()
         worker = server.worker
-        connections = [server.send(f"slow 0.05 {number}") for number in range(16)]
+        texts = ["slow 1", *(f"slow 0.05 {number}" for number in range(15))]
+        connections = [server.send(text) for text in texts]
         until(lambda: server.metric("model_server_in_flight") == 16, "all are in flight")
         server.process.send_signal(signal.SIGTERM)
-        for number, connection in enumerate(connections):
+        for text, connection in zip(texts, connections, strict=True):
             got = answer(connection)
-            assert (got.status, got.json[0]["text"]) == (200, f"slow 0.05 {number}")
+            assert (got.status, got.json[0]["text"]) == (200, text)
         assert ended(server) == 0
         assert not alive(worker)
 
@@ -188,7 +182,7 @@ def test_memory_does_not_grow_with_requests(tmp_path):
 def test_pre_stop_finishes_what_is_in_flight_and_refuses_new_work(tmp_path):
     with serving(tmp_path) as server:
         server.ready()
-        slow = server.send("slow 0.5")
+        slow = server.send("slow 1")
         until(lambda: server.metric("model_server_in_flight") == 1, "it is in flight")
         with ThreadPoolExecutor(1) as pool:
             stopping = pool.submit(server.call, "GET", "/pre-stop")
