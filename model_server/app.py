@@ -128,7 +128,7 @@ class Call(Exchange):
         if (encoding := headers.get(b"content-encoding", b"identity").lower()) != b"identity":
             message = f"the content encoding {encoding.decode('latin-1')[:50]} is not read here: send the body as it is"
             raise UnsupportedBody(message)
-        texts = read_texts(b"".join(self.parts), kind, app.limits)
+        texts = read_texts(bytes(self.body), kind, app.limits)
         app.admission.take(len(texts))
         self.texts = len(texts)
         self.batcher.submit(texts, self)

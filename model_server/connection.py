@@ -158,10 +158,10 @@ class Connection(asyncio.Protocol):
         exchange.size += len(body)
         if exchange.over or exchange.excess:
             return
-        exchange.parts.append(body)
+        exchange.body += body
         if exchange.size > self._listener.body_bytes:
             exchange.excess = True
-            exchange.parts.clear()
+            exchange.body.clear()
             if exchange.begun:
                 exchange.too_large()
 

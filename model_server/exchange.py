@@ -40,7 +40,9 @@ class Exchange:
     headers: dict[bytes, bytes] = field(default_factory=dict)
     """By name in small letters; of one that comes again, the last."""
 
-    parts: list[bytes] = field(default_factory=list)
+    body: bytearray = field(default_factory=bytearray)
+    """In one piece: small chunks, kept as objects of their own, would take many times their size."""
+
     size: int = 0
     complete: bool = False
     """The request has been read to its end."""
@@ -63,7 +65,7 @@ class Exchange:
         """The head is there."""
 
     def completed(self) -> None:
-        """The body is there as well, in `parts`."""
+        """The body is there as well."""
         raise NotImplementedError
 
     def too_large(self) -> None:

@@ -9,7 +9,7 @@ and verifies each minute through the SDKs, in SQLite. Then, with `--alone`, the 
   most a quarter more hours, and at most twice the cold share. Less of either is better and passes.
 - every line of the daemon above INFO: one that `EXPLAINED` doesn't know fails.
 - the process's memory and the database from day to day, after the first days.
-- alone: never no instance, never more than the week's peak would take, and not the peak all the time.
+- alone: never no instance, at most 2 % cold, and for less than half of the time the most that was ever wanted.
 
 The exit code is 1 where something failed.
 """
