@@ -30,8 +30,8 @@ from planner.store import Proposal, Run
 from planner.world import Finding, Stopping, World
 
 LOG = logging.getLogger("planner.daemon")
-RETRY = 2 * MINUTE
-"""A job that failed is due again after this, if its period isn't shorter."""
+RETRY, RETRY_STUDY = 2 * MINUTE, 60 * MINUTE
+"""A job that failed is due again after this, if its period isn't shorter; one that takes long later than others."""
 SETTLING = 3 * MINUTE
 """Instances that are missing for longer than this, FC's evaluation and the start-up are reported as missing."""
 UNSENT = timedelta(days=2)
@@ -73,7 +73,8 @@ def due_jobs(world: World, now: datetime) -> tuple[Job, ...]:
     recorded = world.store.control.last_runs(world.function)
     runs = {job: recorded[job] for job in Job if job in recorded}
     due = set(clock.due(now, {job: run.began_at for job, run in runs.items()}))
-    due |= {job for job, run in runs.items() if job in clock.periods and run.failed and now - run.ended_at >= RETRY}
+    failed = {job: run.ended_at for job, run in runs.items() if job in clock.periods and run.failed}
+    due |= {job for job, ended_at in failed.items() if now - ended_at >= _retry(job)}
     if Job.PLAN not in runs or (Job.BACKTEST not in runs and Job.FIT not in due):
         # The first plan is a fit, too; the first backtest comes with the first fit after it.
         due -= {Job.BACKTEST} if Job.PLAN in runs else set(STUDIES)
@@ -83,6 +84,10 @@ def due_jobs(world: World, now: datetime) -> tuple[Job, ...]:
         if last is None or last.began_at <= approved.decided_at:
             due.add(Job.PLAN)
     return tuple(job for job in Job if job in due)
+
+
+def _retry(job: Job) -> timedelta:
+    return RETRY_STUDY if job in STUDIES else RETRY
 
 
 def turn(world: World, due: Sequence[Job], begins: Callable[[Job], None] = lambda _: None) -> Iterator[Told]:
@@ -258,7 +263,7 @@ def _rules(world: World, now: datetime) -> GateRules:
     if approved is None:
         return rules
     allowed = MORE * added_hours(world.store.plan(approved.plan_id)) + rules.worth_hours
-    return replace(rules, auto_hours=max(allowed, rules.auto_hours or 0.0), auto_money=None)
+    return replace(rules, approved_hours=allowed)
 
 
 def _approved(world: World, now: datetime) -> Proposal | None:
@@ -284,6 +289,7 @@ def _standing(world: World, made: Plan, newest: datetime | None, applied: Plan |
         held=custody.held(world.store, settings, applied, now),
         fresh=newest is not None and now - newest <= settings.daemon.fresh_within,
         undoes=custody.undoes(world.store, settings, made, applied, now),
+        again=settings.daemon.plan_every,
         closing=frozen(freeze_windows(settings), now + settings.daemon.plan_every, settings.time_zone),
         spent_hours=_spent(world, now),
         beside=None if world.shared_quota is None else _beside(world, made),

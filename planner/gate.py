@@ -21,9 +21,11 @@ from planner.reading import Minutes, least_values
 
 HOUR = 60
 SOON = HOUR
-"""Minutes ahead in which a rise counts as needed: a put, FC's evaluation and a start-up fit in well before it.
+"""Minutes ahead, at least, in which a rise counts as needed: a put, FC's evaluation and a start-up fit in well before.
 
 What lies further ahead can be pushed with a later plan, which knows better."""
+IN_TIME = SOON // 2
+"""Minutes that a push has to come before what it asks for."""
 TRIFLE = 0.05
 """Share of the instances that are there by which a plan may differ within the hour without a push.
 
@@ -93,6 +95,8 @@ class GateRules:
     """In mode propose: a plan that adds no more instance-hours than this within the horizon is pushed unasked."""
     auto_money: float | None
     """The same in the currency of the price table; where both are given, both have to hold."""
+    approved_hours: float | None = None
+    """In mode propose: what a person just approved may add, whatever the two before say."""
     shared_quota: int | None = None
     """Instances that this function and the others beside it may have together."""
 
@@ -112,6 +116,8 @@ class Standing:
     held: str
     fresh: bool
     undoes: str = ""
+    again: timedelta = 15 * MINUTE
+    """Until the next plan."""
     closing: Freeze | None = None
     """The window without pushes that holds when the next plan is due."""
     spent_hours: float = 0.0
@@ -163,12 +169,14 @@ class _Case:
     rules: GateRules
     wanted: Minutes
     live: Minutes
+    ahead: int
+    """Minutes in which no later plan can help."""
     missing: int
-    """Most instances that the live document lacks within SOON."""
+    """Most instances that the live document lacks in these minutes."""
     needed: bool
-    """Whether it lacks more than a trifle of what is there at one of these minutes."""
+    """Whether it lacks more than a trifle of what is there at one of them."""
     idle: bool
-    """Whether it has more than a trifle too much within SOON."""
+    """Whether it has more than a trifle too much in them."""
     added_hours: float
     saved_hours: float
     rise: int
@@ -179,16 +187,18 @@ class _Case:
     def of(cls, plan: Plan, standing: Standing, rules: GateRules) -> _Case:
         wanted, live = _per_minute(plan)
         applied = standing.applied
-        lacking, soon = np.maximum(wanted - live, 0)[:SOON], live[:SOON]
+        ahead = _ahead(plan, standing)
+        lacking, soon = np.maximum(wanted - live, 0)[:ahead], live[:ahead]
         return cls(
             plan=plan,
             standing=standing,
             rules=rules,
             wanted=wanted,
             live=live,
+            ahead=ahead,
             missing=int(lacking.max(initial=0)),
             needed=bool((lacking > TRIFLE * soon).any()),
-            idle=bool(np.maximum(soon - wanted[:SOON], 0).sum() > TRIFLE * soon.sum()),
+            idle=bool(np.maximum(soon - wanted[:ahead], 0).sum() > TRIFLE * soon.sum()),
             added_hours=_excess_hours(wanted, live),
             saved_hours=_excess_hours(live, wanted),
             rise=int(wanted.max(initial=0) - live.max(initial=0)),
@@ -200,9 +210,10 @@ class _Case:
         """What the push is for."""
         applied = self.standing.applied
         half_gone = applied is not None and _half_gone(applied, self.standing.now)
+        when = "within the hour" if self.ahead == SOON else "before a later plan can ask for them"
         reasons = (
             (bool(self.standing.undoes), self.standing.undoes),
-            (self.needed, f"{self.missing} more instances are needed within the hour"),
+            (self.needed, f"{self.missing} more instances are needed {when}"),
             (applied is None, "no plan was applied yet"),
             (half_gone, "less than half of the schedule that runs is left"),
             (self.drifted, "somebody else changed the document"),
@@ -226,6 +237,14 @@ class _Case:
 
     def hold(self, sentence: str) -> Ruling:
         return Ruling(verdict=Verdict.HOLD, sentence=sentence)
+
+
+def _ahead(plan: Plan, standing: Standing) -> int:
+    """Minutes until what the next plan that may be pushed asks for can be there."""
+    closing, following = standing.closing, standing.now + standing.again
+    if closing is not None:
+        following = closing.until or plan.schedule.end
+    return max(SOON, (following - standing.now) // MINUTE + IN_TIME)
 
 
 def _half_gone(applied: Plan, now: datetime) -> bool:
@@ -354,8 +373,10 @@ def _asked(case: _Case) -> Iterator[Ruling]:
 
 
 def _small(case: _Case) -> bool:
-    """Whether the plan adds no more than the owner lets pass unasked: in hours, in money, or in both."""
+    """Whether the plan adds no more than was approved, or the owner lets pass unasked: in hours, in money, or both."""
     rules, estimate = case.rules, case.plan.estimate
+    if rules.approved_hours is not None and case.added_hours <= rules.approved_hours:
+        return True
     if rules.auto_hours is None and rules.auto_money is None:
         return False
     if rules.auto_hours is not None and case.added_hours > rules.auto_hours:

@@ -269,9 +269,11 @@ class _Tick:
                     number = stands.plan or self.good
                     if number is None:
                         return HistoryError("no plan of a forecast was applied that could be gone back to")
-                    return fallbacks.last_good(settings, world.store.plan(number), self.present, self.kept(stands))
+                    return fallbacks.last_good(
+                        settings, world.store.plan(number), self.present, self.kept(stands, settings)
+                    )
                 case Rung.GUARDRAILS:
-                    return fallbacks.guardrails_only(settings, self.present, self.kept(stands))
+                    return fallbacks.guardrails_only(settings, self.present, self.kept(stands, settings))
                 case _:
                     assert_never(rung)
         except UNMAKEABLE as error:
@@ -336,23 +338,22 @@ class _Tick:
             endpoint=endpoint,
         )
 
-    @property
-    def lately(self) -> Lately | None:
+    def lately(self, settings: FunctionConfig) -> Lately | None:
         """The end of the history; None where it can't be read."""
         if self.question is None or self.known is None:
             return None
-        return lately(self.known, self.now, sizing_of(self.world.settings, self.question.instance_concurrency))
+        return lately(self.known, self.now, sizing_of(settings, self.question.instance_concurrency))
 
-    def kept(self, stands: Footing) -> Kept:
-        """What a fallback doesn't go below."""
-        seen = self.lately
+    def kept(self, stands: Footing, settings: FunctionConfig) -> Kept:
+        """What a fallback doesn't go below; what was needed within the ceiling of `settings`."""
+        seen = self.lately(settings)
         first = not self.applied or self.applied[0].began_at < stands.since or stands is not self.footing
         return Kept(needed=seen.needed if seen else 0, first=first)
 
     @property
     def good(self) -> int | None:
         """The schedule to go back to: the newest of the champion's that did well, by the last day's load."""
-        seen = self.lately
+        seen = self.lately(self.world.settings)
         steps = climbs(self.world.store.control, self.world.function)
         return fallbacks.did_well(self._candidates(steps), seen.load if seen else None, self.now, self.world.settings)
 

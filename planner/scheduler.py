@@ -87,10 +87,10 @@ class _Care:
         """Whether anything is under way."""
         return any(lane.busy for lane in self.lanes)
 
-    def due(self, lane: _Lane, now: datetime) -> tuple[Job, ...]:
-        """What is due of the lane, a fit that was asked for included."""
+    def due(self, now: datetime) -> tuple[Job, ...]:
+        """What is due of both, a fit that was asked for included."""
         found = due_jobs(self.world, now)
-        return tuple(job for job in lane.jobs if job in found or (job is Job.FIT and self.refit))
+        return tuple(job for job in Job if job in found or (job is Job.FIT and self.refit))
 
 
 class Scheduler:
@@ -118,6 +118,7 @@ class Scheduler:
     def once(self, now: datetime, wait: Callable[[], None]) -> tuple[FunctionRef, ...]:
         """Do what is due at `now` and nothing that comes due meanwhile; the functions with which something failed."""
         for care in self._cares:
+            care.failed = False
             self._carefully(care, self._look, now)
         while any(lane.busy or lane.waits_since is not None for care in self._cares for lane in care.lanes):
             self._fill(now)
@@ -162,10 +163,11 @@ class Scheduler:
         if held != care.held:
             care.held = held
             _log(care, "lease", "this daemon acts" if held else f"{self._holder(care)} acts; this daemon stands by")
+        due = care.due(now) if held else ()
         for lane in care.lanes:
             if not held:
                 lane.waits_since = None
-            elif not lane.busy and care.due(lane, now):
+            elif not lane.busy and set(due) & set(lane.jobs):
                 lane.waits_since = lane.waits_since or now
 
     def _watch(self, care: _Care, now: datetime) -> None:
@@ -195,8 +197,8 @@ class Scheduler:
             _log(care, job, sentence, level=logging.ERROR)
 
     def _begin(self, lane: _Lane, care: _Care, now: datetime) -> None:
-        lane.waits_since, lane.job, lane.overdue, care.failed = None, None, False, False
-        due = care.due(lane, now)
+        lane.waits_since, lane.job, lane.overdue = None, None, False
+        due = tuple(job for job in care.due(now) if job in lane.jobs)
         if lane is care.studies:
             care.refit = False
         lane.turn = lane.pool.submit(self._turn, care, lane, due)
@@ -208,7 +210,8 @@ class Scheduler:
         def carry_out(each: _Care, _: datetime) -> None:
             for told in turn(each.world, due, begins):
                 each.failed = each.failed or told.run.failed
-                each.refit = each.refit or told.finding.refit
+                # A fit that is over answers what asked for it meanwhile.
+                each.refit = told.run.job is not Job.FIT and (each.refit or told.finding.refit)
                 _log_run(each, told)
 
         self._carefully(care, carry_out, self._clock.now())

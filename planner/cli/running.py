@@ -197,7 +197,7 @@ def _named(config: Path, function: str | None) -> tuple[Room, FunctionRef | None
 
 
 def _world(room: Room, store: Store, leases: Leases, stop: Event) -> World:
-    """The ports of one function; `room` is its own, so that no two threads share a client."""
+    """The ports of one function; `room` is its own, so that no two functions share a client."""
     from planner.collect import collect  # noqa: PLC0415  # as above
     from planner.fc.retry import RetryPolicy  # noqa: PLC0415  # as above
     from planner.fc.sdk import Connection, connect  # noqa: PLC0415  # as above

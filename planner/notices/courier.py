@@ -199,7 +199,7 @@ class Courier:
         return True
 
     def _waiting(self, channel: Channel, function: FunctionRef) -> tuple[NumberedEvent, ...]:
-        cursor = next(iter(self._control.events(function, _kind(channel), limit=1)), None)
+        cursor = self._cursor(channel, function)
         if cursor is not None:
             return self._control.events_after(function, TOLD, json.loads(cursor.facts)["number"], limit=AT_ONCE)
         since = self._clock.now() - NEW
@@ -209,10 +209,16 @@ class Courier:
             self._note(channel, function, waiting[0].number - 1, "begins")
         return waiting
 
+    def _cursor(self, channel: Channel, function: FunctionRef) -> Event | None:
+        """Up to where the channel was told; the newest by its time."""
+        return next(iter(self._control.events(function, _kind(channel), limit=1)), None)
+
     def _note(self, channel: Channel, function: FunctionRef, number: int, sentence: str) -> None:
+        before, now = self._cursor(channel, function), self._clock.now()
+        # After a clock was set back as well: else all since the cursor before would be told again each round.
+        at = now if before is None else max(before.at, now)
         facts = json.dumps({"number": number})
-        event = Event(function=function, kind=_kind(channel), at=self._clock.now(), sentence=sentence, facts=facts)
-        self._control.note_event(event)
+        self._control.note_event(Event(function=function, kind=_kind(channel), at=at, sentence=sentence, facts=facts))
 
 
 def _kind(channel: Channel) -> str:

@@ -271,6 +271,35 @@ def test_what_is_small_in_hours_and_in_money_is_pushed_unasked(
     assert rule(plan, standing(None), asks).verdict is verdict
 
 
+def test_what_was_approved_is_no_limit_of_what_is_small_and_lets_nothing_else_pass() -> None:
+    asks = replace(RULES, mode=Mode.PROPOSE, auto_hours=100.0, auto_money=1.0, approved_hours=4.9)
+    live = a_config(*LONG, default=4)
+    plan = replace(fresh(9, *LONG[1:], live=live), estimate=replace(an_estimate(), wanted=a_cost(11.0)))
+    verdicts = [rule(plan, standing(None), replace(asks, approved_hours=hours)).verdict for hours in (4.9, 5.0)]
+    assert verdicts == [Verdict.PROPOSE, Verdict.PUSH]
+
+
+@pytest.mark.parametrize(
+    ("again", "closing", "verdict"),
+    [
+        (15, None, Verdict.HOLD),
+        (90, None, Verdict.HOLD),
+        (91, None, Verdict.PUSH),
+        (15, Freeze(why="sale", until=NOON + timedelta(minutes=90)), Verdict.HOLD),
+        (15, Freeze(why="sale", until=NOON + timedelta(minutes=91)), Verdict.PUSH),
+        (15, Freeze(why="sale", until=None), Verdict.PUSH),
+    ],
+)
+def test_a_rise_that_no_later_plan_can_bring_in_time_is_pushed_now(
+    again: int, closing: Freeze | None, verdict: Verdict
+) -> None:
+    """Two hours ahead five instances for an hour lack; the document that runs goes on for two days."""
+    applied = fresh(*LONG, *LONG, live=ProvisionConfig(default_target=1))
+    plan = fresh(4, 4, 9, *LONG[3:], live=applied.wanted)
+    known = replace(standing(applied, pushed=HOUR), again=timedelta(minutes=again), closing=closing)
+    assert rule(plan, known, RULES).verdict is verdict
+
+
 def test_a_proposal_waits_for_a_person_unless_it_is_small() -> None:
     asks = replace(RULES, mode=Mode.PROPOSE)
     assert judged(9, *LONG[1:], rules=asks).verdict is Verdict.PROPOSE

@@ -140,6 +140,16 @@ def test_where_no_schedule_was_good_one_step_and_the_safe_tracker_remain(site: S
     assert f"on the rung guardrails since {now:%Y-%m-%dT%H:%M:%SZ}" in site.said("plan")
 
 
+def test_guardrails_rise_in_parts_where_one_push_may_not_bring_all_that_was_needed(site: Site) -> None:
+    daemon, _ = site.daemon(f"{AUTO}, max_rise: 5")
+    site.beat(daemon)
+    before = int(least_values(applied(site)[-1].wanted, site.clock.now(), 24 * 60).max())
+    note_step(site.store.control, ASR, Footing(rung=Rung.GUARDRAILS, since=site.clock.now(), sentence="said"))
+    site.changed = lambda history: replace(history, series=history.series * 9)
+    site.beat(daemon, QUARTER)
+    assert [step.instances for step in applied(site)[-1].schedule.steps] == [before + 5]
+
+
 @pytest.mark.parametrize("mode", ["auto", "observe"])
 def test_a_push_that_leaves_much_cold_which_the_one_before_would_not_is_taken_back(site: Site, mode: str) -> None:
     daemon, (world,) = site.daemon("mode: auto, min_interval: 0s, worth_hours: 0, plan_every: 2h")

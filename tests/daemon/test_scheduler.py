@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from threading import Event, Timer
+from threading import Event, Timer, current_thread
 
 import pytest
 
 from planner.base import MINUTE, FunctionRef
 from planner.clock import SystemClock
-from planner.errors import FCRefused, StoreError
+from planner.errors import FCRefused, HistoryError, StoreError
 from planner.fc.memory import MemoryFunctionCompute
 from planner.fc.port import FunctionCompute, FunctionFacts
 from planner.lease import LASTS, Guarded, Leases, NotHeld
@@ -41,6 +41,10 @@ def held_up(world: World, gate: Event) -> World:
         return world.ask(now, adopt)
 
     return replace(world, ask=ask)
+
+
+def in_a_study() -> bool:
+    return current_thread().name.startswith("study")
 
 
 class StandsStill:
@@ -252,6 +256,18 @@ class TestTurns:
         put_worlds(daemon, replace(worlds[0], ask=broken), worlds[1])
         failed = daemon.once(site.clock.now(), lambda: time.sleep(0.002))
         assert (failed, site.puts()) == ((ASR,), 1)
+
+    def test_once_names_a_plan_that_failed_though_a_study_came_after_it(self, site: Site) -> None:
+        daemon, worlds = site.daemon("mode: observe", ASR, TTS)
+        site.beat(daemon)
+        site.pass_by(timedelta(days=2))
+
+        def broken(*_: object) -> Question:
+            raise HistoryError("no points")
+
+        choosing = replace(worlds[1], ask=lambda *asked: broken() if not in_a_study() else worlds[1].ask(*asked))
+        put_worlds(daemon, worlds[0], choosing)
+        assert daemon.once(site.clock.now(), lambda: time.sleep(0.002)) == (TTS,)
 
     def test_an_error_of_the_database_stops_no_beat(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
         daemon, _ = site.daemon("mode: auto")

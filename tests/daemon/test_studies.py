@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from threading import Event, current_thread
 
+import pandas as pd
+
 from planner import choices, lookback
 from planner.backtest import OURS
 from planner.base import MINUTE, FunctionRef
@@ -15,7 +17,7 @@ from planner.due import DAY, WEEK, Job, spread
 from planner.observing import Observer
 from planner.pipeline import Question
 from planner.scheduler import DEADLINES, Scheduler
-from planner.store import Point
+from planner.store import Point, Run
 from planner.world import World
 from tests.daemon.site import ASR, START, TTS, Site
 from tests.daemon.test_scheduler import wait_until
@@ -101,6 +103,31 @@ def test_a_backtest_is_on_record_and_due_again_a_week_later(site: Site) -> None:
     assert due == list(range(due[0], 10))
 
 
+def test_a_function_that_is_too_new_for_a_backtest_says_so_and_is_not_asked_again_at_once(site: Site) -> None:
+    daemon, _ = site.daemon(SELDOM)
+    backtesting(daemon, 1)
+    site.changed = lambda history: replace(
+        history, series=history.series.loc[pd.Timestamp(START) - pd.Timedelta(DAY) :]
+    )
+    site.beat(daemon)
+    site.beat(daemon, its_minute(START) - START)
+    run = site.run(Job.BACKTEST)
+    assert not run.failed
+    assert run.sentence.startswith("not yet: ")
+    assert Job.BACKTEST not in due_jobs(daemon._cares[0].world, run.ended_at + DAY / 2)
+
+
+def test_a_study_that_failed_is_tried_again_after_an_hour(site: Site) -> None:
+    daemon, (world,) = site.daemon(SELDOM)
+    site.beat(daemon)
+    began_at = its_minute(START)
+    site.store.control.note_run(
+        Run(function=ASR, job=Job.FIT, began_at=began_at, ended_at=began_at, failed=True, sentence="no points")
+    )
+    assert Job.FIT not in due_jobs(world, began_at + HOUR - MINUTE)
+    assert Job.FIT in due_jobs(world, began_at + HOUR)
+
+
 class Held:
     """A world whose studies wait for the gate once it is shut."""
 
@@ -124,6 +151,7 @@ def test_nobody_waits_for_a_slow_study(site: Site) -> None:
     held.gate.clear()
     daemon.beat(site.clock.now())
     wait_until(held.reached.is_set)
+    daemon._cares[0].refit = True
     for _ in range(3):
         wait_until(lambda: not any(care.acts.busy for care in daemon._cares))
         site.pass_by(MINUTE)
@@ -139,6 +167,7 @@ def test_nobody_waits_for_a_slow_study(site: Site) -> None:
     held.gate.set()
     daemon.drain(lambda: site.clock.sleep(0.0))
     assert not site.run("fit").failed
+    assert not daemon._cares[0].refit, "what asked meanwhile is answered"
 
 
 def test_a_stop_leaves_a_backtest_between_two_plans(site: Site) -> None:

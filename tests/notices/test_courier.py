@@ -185,6 +185,16 @@ def test_the_dropping_of_old_records_keeps_the_place(desk: Desk) -> None:
     assert desk.receiver.took == ["first"]
 
 
+def test_after_a_clock_was_set_back_nothing_is_told_again_and_what_is_new_is(desk: Desk) -> None:
+    desk.note("first", key="1")
+    desk.courier().round()
+    desk.clock = ManualClock(NOON - 2 * HOUR)
+    for number in (2, 3):
+        desk.note(f"word {number}", key=str(number))
+        desk.courier().round()
+    assert desk.receiver.took == ["first", "word 2", "word 3"]
+
+
 class TestChannels:
     NOTIFY = NotifyConfig.model_validate(
         {"channels": ({"name": "oncall", "kind": "feishu", "topics": ("drift",), "language": "zh"},)}
