@@ -24,8 +24,6 @@ SOON = HOUR
 """Minutes ahead, at least, in which a rise counts as needed: a put, FC's evaluation and a start-up fit in well before.
 
 What lies further ahead can be pushed with a later plan, which knows better."""
-IN_TIME = SOON // 2
-"""Minutes that a push has to come before what it asks for."""
 TRIFLE = 0.05
 """Share of the instances that are there by which a plan may differ within the hour without a push.
 
@@ -107,7 +105,7 @@ class Standing:
 
     `applied`: the plan that FC should hold. `held`: why nothing may be sent now (a pause, a frozen window), empty where
     nothing forbids it. `fresh`: whether the newest metric is as new as the owner asks for. `undoes`: what of the live
-    document is to be taken back at once, in words; empty where nothing is.
+    document is to be taken back at once, in words; empty where nothing is. `again`: until the next plan.
     """
 
     now: datetime
@@ -117,7 +115,6 @@ class Standing:
     fresh: bool
     undoes: str = ""
     again: timedelta = 15 * MINUTE
-    """Until the next plan."""
     closing: Freeze | None = None
     """The window without pushes that holds when the next plan is due."""
     spent_hours: float = 0.0
@@ -240,11 +237,11 @@ class _Case:
 
 
 def _ahead(plan: Plan, standing: Standing) -> int:
-    """Minutes until what the next plan that may be pushed asks for can be there."""
+    """Minutes until what the next plan that may be pushed asks for can be there, half an hour after it."""
     closing, following = standing.closing, standing.now + standing.again
     if closing is not None:
         following = closing.until or plan.schedule.end
-    return max(SOON, (following - standing.now) // MINUTE + IN_TIME)
+    return max(SOON, (following - standing.now) // MINUTE + HOUR // 2)
 
 
 def _half_gone(applied: Plan, now: datetime) -> bool:
@@ -352,9 +349,9 @@ def _quiet(case: _Case) -> Iterator[Ruling]:
     """
     if case.needed or case.standing.undoes:
         return
-    since = case.standing.pushed_at
-    if since is not None and case.standing.now - since < case.rules.min_interval:
-        yield case.hold(f"the last push was at {iso(since)}; the next may be {_span(case.rules.min_interval)} later")
+    since, pause = case.standing.pushed_at, case.rules.min_interval
+    if since is not None and case.standing.now - since < pause:
+        yield case.hold(f"the last push was at {iso(since)}; the next may be {pause // MINUTE} min later")
     if case.ending or case.drifted:
         return
     if case.saved_hours < case.rules.worth_hours and case.added_hours < case.rules.worth_hours:
@@ -400,7 +397,3 @@ _JUDGES: tuple[Callable[[_Case], Iterator[Ruling]], ...] = (
     _asked,
 )
 """In the order in which they have a say."""
-
-
-def _span(span: timedelta) -> str:
-    return f"{span // MINUTE} min"
