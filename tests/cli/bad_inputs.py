@@ -238,7 +238,7 @@ CONFIG = {
         remedy=CORRECT,
     ),
     "several functions and none named": Bad(
-        run="status",
+        run="plan",
         files=_config("version: 1\nfunctions:\n- name: asr-gpu\n- name: tts-gpu\n"),
         message="planner.yaml has 2 functions",
         remedy="Name one with --function: asr-gpu:LATEST, tts-gpu:LATEST",
