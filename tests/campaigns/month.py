@@ -19,11 +19,13 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -132,13 +134,12 @@ def campaign(setting: Setting, *, alone_days: int = 0) -> Report:
         began = time.monotonic()
         samples = _live(setting)
         took = time.monotonic() - began
-        puts = len(server.ask("GET", "/_emulator/journal?action=PutProvisionConfig")["entries"]) - 1
         days = [server.lived(setting.begin + n * DAY, setting.begin + (n + 1) * DAY) for n in range(setting.days)]
         alone = _left_alone(setting, server, alone_days) if alone_days else None
     return Report(
         days=setting.days,
         wall_seconds=round(took, 1),
-        puts=puts,
+        puts=_puts(setting.folder / "planner.db"),
         lived=figures([minute for day in days for minute in day]),
         promised=_promise(setting),
         daily=tuple(map(figures, days)),
@@ -146,6 +147,13 @@ def campaign(setting: Setting, *, alone_days: int = 0) -> Report:
         unexplained=unexplained(setting.folder / "daemon.log"),
         alone=alone,
     )
+
+
+def _puts(database: Path) -> int:
+    """Documents that the daemon sent, by its records: the emulator's journal keeps the newest calls only."""
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+        (count,) = connection.execute("SELECT count(*) FROM attempts WHERE kind = 'applied'").fetchone()
+    return int(count)
 
 
 def figures(minutes: Sequence[dict[str, Any]]) -> Figures:
