@@ -69,7 +69,7 @@ def test_last_week_is_planned_with_a_margin_and_else_as_configured() -> None:
 
 
 def test_the_newest_schedule_that_would_have_done_well_on_the_last_day_is_gone_back_to() -> None:
-    low, high, higher = (replace(a_plan(), schedule=a_schedule(each)) for each in (2, 20, 30))
+    low, high, higher = (replace(a_plan(), schedule=a_schedule(level, each=DAY)) for level in (2, 20, 30))
     load = np.full((1, 1440), 40.0)
     candidates = [(3, low), (2, high), (1, higher)]
     assert did_well(candidates, load, NOON + DAY, owner()) == 2
