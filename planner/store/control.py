@@ -43,18 +43,14 @@ class Control:
 
     def last_runs(self, function: FunctionRef) -> Mapping[str, Run]:
         """The newest run of each job, failed or not."""
-        newest = (
-            select(func.max(RunRow.id))
-            .where(RunRow.function == function.name, RunRow.qualifier == function.qualifier)
-            .group_by(RunRow.job)
-        )
+        newest = select(func.max(RunRow.id)).where(_mine(RunRow, function)).group_by(RunRow.job)
         with self._database.reading() as session:
             rows = session.scalars(select(RunRow).where(RunRow.id.in_(newest)))
             return {row.job: _run(row) for row in rows}
 
     def forget_runs(self, function: FunctionRef, before: datetime) -> int:
         """Drop runs that ended before; how many there were. The newest of each job stays."""
-        mine = and_(RunRow.function == function.name, RunRow.qualifier == function.qualifier)
+        mine = _mine(RunRow, function)
         newest = select(func.max(RunRow.id)).where(mine).group_by(RunRow.job)
         with self._database.writing() as session:
             gone = session.scalars(
@@ -64,7 +60,7 @@ class Control:
 
     def forget_plans(self, function: FunctionRef, before: datetime) -> int:
         """Drop plans recorded before that were neither sent nor proposed; how many there were. The newest stays."""
-        mine = and_(PlanRow.function == function.name, PlanRow.qualifier == function.qualifier)
+        mine = _mine(PlanRow, function)
         newest = select(func.max(PlanRow.id)).where(mine).scalar_subquery()
         of_use = union(select(AttemptRow.plan_id), select(ProposalRow.plan_id))
         with self._database.writing() as session:
@@ -77,7 +73,7 @@ class Control:
 
     def outcomes(self, function: FunctionRef) -> Mapping[str, int]:
         """How many applies on record ended in each kind of outcome; those that have not ended are left out."""
-        mine = and_(PlanRow.function == function.name, PlanRow.qualifier == function.qualifier)
+        mine = _mine(PlanRow, function)
         counted = select(AttemptRow.kind, func.count()).join(AttemptRow.plan).where(mine, AttemptRow.kind.is_not(None))
         with self._database.reading() as session:
             return {str(kind): count for kind, count in session.execute(counted.group_by(AttemptRow.kind))}
@@ -217,7 +213,7 @@ class Control:
         self, function: FunctionRef, kind: str, *, since: datetime | None = None, limit: int | None = None
     ) -> tuple[Event, ...]:
         """Events of a kind that happened at `since` or later, newest first, at most `limit`; those noted last first."""
-        query = select(EventRow).where(_mine(function), EventRow.kind == kind)
+        query = select(EventRow).where(_mine(EventRow, function), EventRow.kind == kind)
         if since is not None:
             query = query.where(EventRow.at >= since)
         with self._database.reading() as session:
@@ -228,7 +224,7 @@ class Control:
         self, function: FunctionRef, kinds: Iterable[str], number: int, *, since: datetime | None = None, limit: int
     ) -> tuple[NumberedEvent, ...]:
         """Events of these kinds with a higher number, in the order in which they were noted, at most `limit`."""
-        query = select(EventRow).where(_mine(function), EventRow.kind.in_(list(kinds)), EventRow.id > number)
+        query = select(EventRow).where(_mine(EventRow, function), EventRow.kind.in_(list(kinds)), EventRow.id > number)
         if since is not None:
             query = query.where(EventRow.at >= since)
         with self._database.reading() as session:
@@ -237,18 +233,18 @@ class Control:
 
     def forget_events(self, function: FunctionRef, before: datetime) -> int:
         """Drop events of before; how many there were. The newest of each kind stays."""
-        newest = select(func.max(EventRow.id)).where(_mine(function)).group_by(EventRow.kind)
+        newest = select(func.max(EventRow.id)).where(_mine(EventRow, function)).group_by(EventRow.kind)
         with self._database.writing() as session:
             gone = session.scalars(
                 delete(EventRow)
-                .where(_mine(function), EventRow.at < before, EventRow.id.not_in(newest))
+                .where(_mine(EventRow, function), EventRow.at < before, EventRow.id.not_in(newest))
                 .returning(EventRow.id)
             )
             return len(gone.all())
 
 
-def _mine(function: FunctionRef) -> ColumnElement[bool]:
-    return and_(EventRow.function == function.name, EventRow.qualifier == function.qualifier)
+def _mine(table: type[EventRow | PlanRow | RunRow], function: FunctionRef) -> ColumnElement[bool]:
+    return and_(table.function == function.name, table.qualifier == function.qualifier)
 
 
 def _waiting(plan_id: int) -> Select[ProposalRow]:
@@ -262,7 +258,7 @@ def _names(function: FunctionRef | None) -> tuple[str, str]:
 
 
 def _proposals(function: FunctionRef) -> Select[ProposalRow]:
-    mine = and_(PlanRow.function == function.name, PlanRow.qualifier == function.qualifier)
+    mine = _mine(PlanRow, function)
     joined = select(ProposalRow).join(ProposalRow.plan).where(mine).order_by(ProposalRow.plan_id.desc())
     return joined.options(contains_eager(ProposalRow.plan).defer(PlanRow.payload))
 
