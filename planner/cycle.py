@@ -18,7 +18,7 @@ from planner.base import MINUTE, iso, minutes_between
 from planner.due import STUDIES, Cadence, Job, spread
 from planner.errors import PlannerError
 from planner.freeze import frozen
-from planner.gate import Drift, GateRules, Ruling, Standing, Verdict, added_hours, most_at_once, rule
+from planner.gate import Difference, Drift, GateRules, Ruling, Standing, Verdict, difference, most_at_once, rule
 from planner.ledger import promised_beside, promised_today
 from planner.notices import alerts
 from planner.outcome import OutcomeKind
@@ -37,11 +37,11 @@ SETTLING = 3 * MINUTE
 UNSENT = timedelta(days=2)
 """A plan that came to nothing is kept no longer: of 90 kB, each quarter of an hour, they are 260 MB a month."""
 REFIT = timedelta(hours=3)
-"""Between a surprise and the fit before it, so that what was chosen after it has a chance."""
+"""Between a fit and one for a surprise or a band that slips, so that what was chosen after it has a chance."""
 LOOK_BACK = 3 * watch.SURPRISE
 """Points that are older say nothing of the present."""
 MORE = 1.1
-"""An approved plan's successor may add this much of what was approved: minutes pass, and the horizon with them."""
+"""An approved plan's successor may add and save this much of what was approved: minutes pass, the horizon with them."""
 DAEMON = "daemon "
 """Prefix of who acts; a token that no other process has, and whose process it is, follow."""
 
@@ -190,7 +190,8 @@ def _plan(world: World, now: datetime) -> Finding:
     ruling = rule(made, _standing(world, made, found.metric_end, applied, now), rules)
     finding = _decided(world, made, number, ruling, found.live, now)
     sentence = "; ".join((*closed, f"plan {number}: {finding.sentence}", *found.said))
-    return replace(finding, sentence=sentence, plan=number)
+    refit = found.slips and _ran_before(world, Job.FIT, now - REFIT)
+    return replace(finding, sentence=sentence, plan=number, refit=refit)
 
 
 def _retain(world: World, now: datetime) -> Finding:
@@ -257,13 +258,14 @@ def _propose(world: World, number: int, ruling: Ruling, now: datetime) -> Findin
 
 
 def _rules(world: World, now: datetime) -> GateRules:
-    """What the owner allows; an approval lets the next plan add what the approved one did, and a little more."""
+    """What the owner allows; an approval lets the next plan do what the approved one did, and a little more."""
     rules = replace(gate_rules(world.settings), shared_quota=world.shared_quota)
     approved = _approved(world, now)
     if approved is None:
         return rules
-    allowed = MORE * added_hours(world.store.plan(approved.plan_id)) + rules.worth_hours
-    return replace(rules, approved_hours=allowed)
+    said, little = difference(world.store.plan(approved.plan_id)), rules.worth_hours
+    allowed = Difference(added=MORE * said.added + little, saved=MORE * said.saved + little)
+    return replace(rules, approved=allowed)
 
 
 def _approved(world: World, now: datetime) -> Proposal | None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from datetime import datetime, timedelta
 
 from planner.base import FunctionRef, iso, utc
-from planner.ladder import CHAMPION, LOOK_BACK, RELAPSE, Footing, Promise, Rung
+from planner.ladder import CHAMPION, LOOK_BACK, RELAPSE, Coverage, Footing, Promise, Rung
 from planner.plan import Plan
 from planner.store import BOOKS, Event
 from planner.store.control import Control
@@ -40,13 +41,19 @@ def relapses(control: Control, function: FunctionRef, now: datetime) -> int:
     return sum(rung is Rung.CHAMPION for rung in steps)
 
 
-def note_promise(control: Control, function: FunctionRef, rung: Rung, plan: Plan) -> None:
-    """Put on record what the plan says of the next hours; nothing where no forecast stands behind it."""
+def note_promise(
+    control: Control, function: FunctionRef, rung: Rung, plan: Plan, coverage: Coverage | None = None
+) -> None:
+    """Put on record what the plan says of the next hours; nothing where no forecast stands behind it.
+
+    With what is known of how such promises were kept.
+    """
     if plan.evidence is None:
         return
     band = plan.evidence.band
     high = band.values[-1][: REACH // band.slot]
     facts = {"rung": rung.value, "start": iso(band.start), "slot": int(band.slot.total_seconds()), "high": high}
+    facts |= asdict(coverage) if coverage else {}
     sentence = f"P{100 * band.levels[-1]:g} of the {rung.value} forecast for {len(high)} slots from {iso(band.start)}"
     control.note_event(
         Event(function=function, kind=PROMISE, at=plan.created_at, sentence=sentence, facts=json.dumps(facts))
@@ -56,6 +63,14 @@ def note_promise(control: Control, function: FunctionRef, rung: Rung, plan: Plan
 def promises(control: Control, function: FunctionRef, now: datetime) -> tuple[Promise, ...]:
     """What is on record of the time that slots are judged of, newest first."""
     return tuple(_promise(event) for event in control.events(function, PROMISE, since=now - LOOK_BACK))
+
+
+def coverage(control: Control, function: FunctionRef) -> Coverage | None:
+    """How promises were kept, as known at the newest one; None before the first."""
+    for event in control.events(function, PROMISE, limit=1):
+        facts = json.loads(event.facts)
+        return Coverage(kept=facts["kept"], slots=facts["slots"]) if "kept" in facts else None
+    return None
 
 
 def _read(event: Event) -> Footing:

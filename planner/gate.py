@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
-from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from planner.base import MINUTE, iso, minutes_between, utc
+from planner.base import MINUTE, iso, minutes_between
+from planner.budget import Budget, Overrun, overruns
 from planner.freeze import Freeze
 from planner.plan import Plan
 from planner.reading import Minutes, least_values
@@ -72,6 +72,14 @@ class Ruling:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """Instance-hours that a plan adds to the live document within its horizon, and that it saves, minute by minute."""
+
+    added: float
+    saved: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GateRules:
     """What the owner allows; a None is not checked."""
 
@@ -85,16 +93,13 @@ class GateRules:
     """Instances by which one push may raise the highest step of the horizon."""
     max_drop: int | None
     """Instances by which one push may lower it."""
-    max_daily_hours: float | None
-    """Instance-hours that may be promised for a local day, by however many pushes."""
-    max_daily_money: float | None
-    """The same in the currency of the price table."""
+    budget: Budget
     auto_hours: float | None
     """In mode propose: a plan that adds no more instance-hours than this within the horizon is pushed unasked."""
     auto_money: float | None
     """The same in the currency of the price table; where both are given, both have to hold."""
-    approved_hours: float | None = None
-    """In mode propose: what a person just approved may add, whatever the two before say."""
+    approved: Difference | None = None
+    """In mode propose: what a person just approved may add and save, whatever the two before say."""
     shared_quota: int | None = None
     """Instances that this function and the others beside it may have together."""
 
@@ -129,12 +134,13 @@ def rule(plan: Plan, standing: Standing, rules: GateRules) -> Ruling:
     for judge in _JUDGES:
         for ruling in judge(case):
             return ruling
-    return Ruling(verdict=Verdict.PUSH, sentence=case.why)
+    return Ruling(verdict=Verdict.PUSH, sentence="; ".join((case.why, *(each.sentence for each in case.overruns))))
 
 
-def added_hours(plan: Plan) -> float:
-    """Instance-hours that the plan adds to the live document within its horizon, minute by minute."""
-    return _excess_hours(*_per_minute(plan))
+def difference(plan: Plan) -> Difference:
+    """What the plan adds to the live document, and what it saves."""
+    wanted, live = _per_minute(plan)
+    return Difference(added=_excess_hours(wanted, live), saved=_excess_hours(live, wanted))
 
 
 def most_at_once(plan: Plan, rules: GateRules) -> int | None:
@@ -174,8 +180,7 @@ class _Case:
     """Whether it lacks more than a trifle of what is there at one of them."""
     idle: bool
     """Whether it has more than a trifle too much in them."""
-    added_hours: float
-    saved_hours: float
+    hours: Difference
     rise: int
     ending: bool
     """The schedule that runs has less than half of its horizon left, or would end while nothing may be pushed."""
@@ -196,8 +201,7 @@ class _Case:
             missing=int(lacking.max(initial=0)),
             needed=bool((lacking > TRIFLE * soon).any()),
             idle=bool(np.maximum(soon - wanted[:ahead], 0).sum() > TRIFLE * soon.sum()),
-            added_hours=_excess_hours(wanted, live),
-            saved_hours=_excess_hours(live, wanted),
+            hours=difference(plan),
             rise=int(wanted.max(initial=0) - live.max(initial=0)),
             ending=applied is None or _half_gone(applied, standing.now) or _outlived(applied, standing.closing),
         )
@@ -216,7 +220,7 @@ class _Case:
             (self.drifted, "somebody else changed the document"),
             (self.ending, "the schedule that runs would end in a freeze"),
         )
-        usual = f"{self.saved_hours:.1f} instance-hours are saved, {self.added_hours:.1f} added"
+        usual = f"{self.hours.saved:.1f} instance-hours are saved, {self.hours.added:.1f} added"
         return next((words for holds, words in reasons if holds), usual)
 
     @property
@@ -230,7 +234,16 @@ class _Case:
         """Whether the plan differs by much over its horizon, some hours after the last push."""
         since = self.standing.pushed_at
         rested = since is None or self.standing.now - since >= FAR
-        return rested and self.saved_hours + self.added_hours > MUCH * float(self.live.sum()) / HOUR
+        return rested and self.hours.saved + self.hours.added > MUCH * float(self.live.sum()) / HOUR
+
+    @property
+    def overruns(self) -> Iterator[Overrun]:
+        """The days of which the plan takes more than is allowed."""
+        return overruns(self.plan, self.rules.budget, spent_hours=self.standing.spent_hours)
+
+    def is_later(self, overrun: Overrun) -> bool:
+        """Whether its day begins after the minutes in which no later plan can help."""
+        return overrun.start >= self.plan.schedule.start + self.ahead * MINUTE
 
     def hold(self, sentence: str) -> Ruling:
         return Ruling(verdict=Verdict.HOLD, sentence=sentence)
@@ -281,7 +294,7 @@ def _unsafe(case: _Case) -> Iterator[Ruling]:
 
 def _blind(case: _Case) -> Iterator[Ruling]:
     """A missing metric never lowers capacity: what is pushed then only adds."""
-    if not case.standing.fresh and case.saved_hours > 0:
+    if not case.standing.fresh and case.hours.saved > 0:
         yield case.hold("the newest metric is too old, and the plan would lower capacity")
 
 
@@ -294,24 +307,10 @@ def _too_much(case: _Case) -> Iterator[Ruling]:
 
 
 def _over_budget(case: _Case) -> Iterator[Ruling]:
-    """Of each local day what was promised until now and what the plan asks for.
-
-    A plan that asks for no more of a day than the live document does is not held for it.
-    """
-    rules, estimate = case.rules, case.plan.estimate
-    price = 0.0 if estimate is None else estimate.price_of_an_hour
-    spent = case.standing.spent_hours
-    for day, start, minutes in _local_days(case.plan):
-        documents = (case.plan.wanted, case.plan.live)
-        wanted, live = (float(least_values(each, start, minutes).sum()) / HOUR for each in documents)
-        hours, spent = spent + wanted, 0.0
-        if wanted <= live:
-            continue
-        if rules.max_daily_hours is not None and hours > rules.max_daily_hours:
-            yield case.hold(f"{day} would take {hours:.0f} instance-hours; {rules.max_daily_hours:g} are allowed")
-        if rules.max_daily_money is not None and hours * price > rules.max_daily_money:
-            currency = "" if estimate is None else estimate.currency
-            yield case.hold(f"{day} would cost {currency} {hours * price:.0f}; {rules.max_daily_money:g} are allowed")
+    """Where a rise is needed soon, later days are no reason to hold it: they are planned anew before they come."""
+    for overrun in case.overruns:
+        if not case.needed or not case.is_later(overrun):
+            yield case.hold(overrun.sentence)
 
 
 def _crowded(case: _Case) -> Iterator[Ruling]:
@@ -327,21 +326,6 @@ def _crowded(case: _Case) -> Iterator[Ruling]:
         yield case.hold(f"at {when} the plan asks for {case.wanted[at]} instances {others}; the quota is {quota}")
 
 
-def _local_days(plan: Plan) -> Iterator[tuple[date, datetime, int]]:
-    """The local days that the plan touches, each with where it begins to count and for how many minutes.
-
-    The day of the plan's making counts to its end, as the documents' own fallback has it after the horizon; later days
-    as far as the horizon reaches: what is beyond it will be planned anew.
-    """
-    zone, start = ZoneInfo(plan.time_zone), plan.schedule.start
-    day, end = start.astimezone(zone).date(), start
-    while end < plan.schedule.end:
-        begin, midnight = end, utc(datetime.combine(day + timedelta(days=1), time(), zone))
-        end = midnight if begin == start else min(midnight, plan.schedule.end)
-        yield day, begin, minutes_between(begin, end)
-        day += timedelta(days=1)
-
-
 def _quiet(case: _Case) -> Iterator[Ruling]:
     """No push for a trifle, none right after another, and none for what can wait.
 
@@ -354,7 +338,7 @@ def _quiet(case: _Case) -> Iterator[Ruling]:
         yield case.hold(f"the last push was at {iso(since)}; the next may be {pause // MINUTE} min later")
     if case.ending or case.drifted:
         return
-    if case.saved_hours < case.rules.worth_hours and case.added_hours < case.rules.worth_hours:
+    if case.hours.saved < case.rules.worth_hours and case.hours.added < case.rules.worth_hours:
         yield case.hold(f"not worth a push: {case.why}")
     if not case.idle and not case.far_off:
         yield case.hold(f"can wait for a later plan: {case.why}")
@@ -370,17 +354,18 @@ def _asked(case: _Case) -> Iterator[Ruling]:
 
 
 def _small(case: _Case) -> bool:
-    """Whether the plan adds no more than was approved, or the owner lets pass unasked: in hours, in money, or both."""
-    rules, estimate = case.rules, case.plan.estimate
-    if rules.approved_hours is not None and case.added_hours <= rules.approved_hours:
+    """Whether it is no more than was approved, or adds no more than passes unasked: in hours, in money, or both."""
+    rules, estimate, added = case.rules, case.plan.estimate, case.hours.added
+    approved = rules.approved
+    if approved is not None and added <= approved.added and case.hours.saved <= approved.saved:
         return True
     if rules.auto_hours is None and rules.auto_money is None:
         return False
-    if rules.auto_hours is not None and case.added_hours > rules.auto_hours:
+    if rules.auto_hours is not None and added > rules.auto_hours:
         return False
     if rules.auto_money is None:
         return True
-    return estimate is not None and case.added_hours * estimate.price_of_an_hour <= rules.auto_money
+    return estimate is not None and added * estimate.price_of_an_hour <= rules.auto_money
 
 
 _JUDGES: tuple[Callable[[_Case], Iterator[Ruling]], ...] = (

@@ -121,6 +121,20 @@ class Signs:
     relapses: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coverage:
+    """Of the last day's slots that are known, how many stayed within the highest level of the champion's band."""
+
+    kept: int
+    slots: int
+
+
+def coverage_of(slots: Sequence[Slot]) -> Coverage:
+    """Of slots in order of time."""
+    newest = slots[-LONG:]
+    return Coverage(kept=sum(slot.kept for slot in newest), slots=len(newest))
+
+
 def judged(promises: Sequence[Promise], history: History, since: datetime) -> tuple[Slot, ...]:
     """The slots that began at `since` or later, are over, and of which at least half is known; in order of time."""
     if not promises:
@@ -195,10 +209,9 @@ def trouble(slots: Sequence[Slot]) -> str:
     missed = sum(not slot.kept for slot in short)
     if missed >= SHORT_MISSES:
         return f"the load was above P99 of the forecast in {missed} of the last {len(short)} slots"
-    long = slots[-LONG:]
-    kept = sum(slot.kept for slot in long)
-    if len(long) >= LONG_LEAST and kept < LONG_COVERAGE * len(long):
-        return f"only {kept} of the last {len(long)} slots stayed within P99 of the forecast"
+    long = coverage_of(slots)
+    if long.slots >= LONG_LEAST and long.kept < LONG_COVERAGE * long.slots:
+        return f"only {long.kept} of the last {long.slots} slots stayed within P99 of the forecast"
     return ""
 
 

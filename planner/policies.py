@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from planner.billing import Prices
+from planner.budget import Budget
 from planner.calendar.campaigns import Campaign, Dates, Ignored
 from planner.calendar.days import OwnDay
 from planner.calendar.decide import Calendar, Rules
@@ -175,8 +176,7 @@ def gate_rules(settings: FunctionConfig) -> GateRules:
         worth_hours=daemon.worth_hours,
         max_rise=daemon.max_rise,
         max_drop=daemon.max_drop,
-        max_daily_hours=daemon.max_daily_hours,
-        max_daily_money=daemon.max_daily_money,
+        budget=Budget(hours=daemon.max_daily_hours, money=daemon.max_daily_money),
         auto_hours=daemon.auto_hours,
         auto_money=daemon.auto_money,
     )

@@ -16,6 +16,7 @@ import numpy as np
 from planner import choices, fallbacks
 from planner.base import MINUTE, FunctionRef, floor_minute, iso, minutes_between
 from planner.config import FunctionConfig
+from planner.due import Job
 from planner.errors import HistoryError, PlannerError
 from planner.fallbacks import Kept
 from planner.fc.port import FunctionCompute
@@ -24,7 +25,7 @@ from planner.forecasters.keeping import Fits
 from planner.forecasters.prophet import FitError
 from planner.hindsight import LEAST, MOST, Came, cold_share, regretted
 from planner.history import History
-from planner.ladder import LOOK_BACK, Footing, Rung, Signs, fallen, judge, judged
+from planner.ladder import LOOK_BACK, Footing, Rung, Signs, coverage_of, fallen, judge, judged, trouble
 from planner.lately import Lately, lately
 from planner.lead import Lead
 from planner.pipeline import Question, reasoned
@@ -42,6 +43,8 @@ CANDIDATES = 12
 """Applies that are looked through for a schedule to go back to: two days of usual pushes, and more."""
 LOOKED_AT = 4
 """Pushes that may be taken back: those of an hour, where a surprise makes a plan each quarter of one."""
+FORECAST = (Rung.CHAMPION, Rung.LAST_WEEK)
+"""The rungs whose plans follow a forecast."""
 UNMAKEABLE = (HistoryError, FitError)
 """What says that a rung's plan can't be made; anything else is another trouble, and the tick is tried again."""
 
@@ -104,7 +107,7 @@ class Made:
     """A plan, the document it was made against, and what is to be said of its rung.
 
     `metric_end`: of the newest metric; None where there is none. `again` makes the plan of the same rung under other
-    limits of the owner.
+    limits of the owner. `slips`: the champion's band is not what it promises.
     """
 
     plan: Plan
@@ -112,19 +115,22 @@ class Made:
     metric_end: datetime | None
     again: Callable[[FunctionConfig], Plan]
     said: tuple[str, ...] = ()
+    slips: bool = False
 
 
 def planned(world: Ground, now: datetime, *, adopt: bool) -> Made:
     """The plan of the rung that the function stands on at `now`; a step to another rung is put on record.
 
-    PlannerError where not even guardrails can be planned, or where no forecast can be made and no plan of ours is in
-    force: what a person set is not replaced by a fallback.
+    PlannerError where not even guardrails can be planned, and where no forecast can be made and either no plan of ours
+    is in force (what a person set is not replaced by a fallback) or it is for the first time: one answer that failed is
+    no reason to leave a rung for hours.
     """
     tick = _Tick.of(world, now, adopt=adopt)
     champion = tick.attempt(tick.footing, Rung.CHAMPION)
-    if isinstance(champion, PlannerError) and not tick.in_force:
+    if isinstance(champion, PlannerError) and tick.waits:
         raise champion
-    stands = judge(tick.footing, tick.signs()) if tick.question else tick.footing
+    signs = tick.signs() if tick.question else None
+    stands = judge(tick.footing, signs) if signs else tick.footing
     plan, stands = tick.best(stands, champion)
     control, function = world.store.control, world.function
     said: tuple[str, ...] = ()
@@ -133,13 +139,14 @@ def planned(world: Ground, now: datetime, *, adopt: bool) -> Made:
         said = (stands.sentence,)
     elif stands.rung is not Rung.CHAMPION:
         said = (f"on the rung {stands.rung.value} since {iso(stands.since)}",)
+    coverage = coverage_of(signs.shadow) if signs else None
     if isinstance(champion, Plan):
-        note_promise(control, function, Rung.CHAMPION, champion)
+        note_promise(control, function, Rung.CHAMPION, champion, coverage)
         if stands.rung is not Rung.CHAMPION:
             shadow = replace(champion, notes=("shadow: on record, not followed", *champion.notes))
             world.store.save_plan(shadow, who=world.who, at=now)
     if stands.rung is Rung.LAST_WEEK:
-        note_promise(control, function, Rung.LAST_WEEK, plan)
+        note_promise(control, function, Rung.LAST_WEEK, plan, coverage)
 
     def again(settings: FunctionConfig) -> Plan:
         made = tick.attempt(stands, stands.rung, settings)
@@ -153,6 +160,7 @@ def planned(world: Ground, now: datetime, *, adopt: bool) -> Made:
         metric_end=tick.known.end if tick.known else None,
         again=again,
         said=said,
+        slips=bool(signs and trouble(signs.shadow)),
     )
 
 
@@ -164,7 +172,7 @@ def take_back(world: Ground, now: datetime, *, pushed_by: str) -> str:
     """
     store, function = world.store, world.function
     stands, applied = footing(store.control, function), store.applied(function, limit=CANDIDATES)
-    if stands.rung not in (Rung.CHAMPION, Rung.LAST_WEEK):
+    if stands.rung not in FORECAST:
         return ""
     since = max(stands.since, now - MOST)
     pushes = [n for n, each in enumerate(applied) if since <= each.began_at <= now - LEAST]
@@ -208,30 +216,36 @@ class _Tick:
     question: Question | None
     known: History | None
     excuse: PlannerError | None
+    lead: Lead
     live: LiveDocument
     applied: tuple[Attempt, ...]
-    in_force: bool
+    waits: bool
+    """Whether a plan that can't be made is an error, and the lower rungs wait."""
 
     @classmethod
     def of(cls, world: Ground, now: datetime, *, adopt: bool) -> _Tick:
         store, function = world.store, world.function
-        question, known, excuse = None, None, None
+        question, known, excuse, lead = None, None, None, world.lead(now)
         try:
-            question = replace(world.ask(now, adopt), lead=world.lead(now))
+            question = replace(world.ask(now, adopt), lead=lead)
             known = question.history.until(now)
         except UNMAKEABLE as error:
             question, excuse = None, error
-        applied = store.applied(function, limit=CANDIDATES)
+        applied, stands = store.applied(function, limit=CANDIDATES), footing(store.control, function)
+        in_force = bool(applied) and holds_ours(store.plan(applied[0].plan_id).wanted)
+        last = store.control.last_runs(function).get(Job.PLAN)
+        first = stands.rung in FORECAST and not (last and last.failed)
         return cls(
             world=world,
             now=now,
-            footing=footing(store.control, function),
+            footing=stands,
             question=question,
             known=known,
             excuse=excuse,
+            lead=lead,
             applied=applied,
             live=question.live if question else world.fc.get_provision_config(function),
-            in_force=bool(applied) and holds_ours(store.plan(applied[0].plan_id).wanted),
+            waits=first or not in_force,
         )
 
     def best(self, stands: Footing, champion: Plan | PlannerError) -> tuple[Plan, Footing]:
@@ -317,7 +331,7 @@ class _Tick:
             start=start,
             load=minute_load(known, start, minutes),
             instance_concurrency=self.question.instance_concurrency,
-            start_up=self.world.lead(self.now).span,
+            start_up=self.lead.span,
         )
         return cold_share(documents, came)
 

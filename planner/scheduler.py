@@ -189,7 +189,8 @@ class Scheduler:
         job, took = lane.job, self._took(lane)
         if job is not None and not lane.overdue:
             lane.overdue = True
-            sentence = f"still running after {took // MINUTE} min; what it may yet send will be refused"
+            refused = "" if job in STUDIES else "; what it may yet send will be refused"
+            sentence = f"still running after {took // MINUTE} min{refused}"
             run = Run(
                 function=care.world.function, job=job, began_at=now - took, ended_at=now, failed=True, sentence=sentence
             )

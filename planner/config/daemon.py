@@ -75,6 +75,6 @@ class DaemonConfig(Section):
     ] = timedelta(hours=2)
     keep_records: Annotated[
         Duration,
-        AfterValidator(between("1d", "3650d")),
-        Field(description="Runs are dropped; plans that nobody sent or proposed after 2d at most"),
+        AfterValidator(between("7d", "3650d")),
+        Field(description="Runs and events are dropped; plans that nobody sent or proposed after 2d at most"),
     ] = timedelta(days=30)

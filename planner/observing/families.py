@@ -33,6 +33,9 @@ LEASE_ENDS = Family(
     labels=WHOSE,
 )
 PAUSED = Family(name="planner_paused", help="Whether a person paused the function: nothing is sent.", labels=WHOSE)
+FROZEN = Family(
+    name="planner_frozen", help="Whether the windows for changes let the daemon send nothing now.", labels=WHOSE
+)
 RUNG = Family(
     name="planner_ladder_rung",
     help="How far below the champion's forecast the plans stand: 0 on it, 1 last week, 2 last good, 3 guardrails.",
@@ -115,6 +118,11 @@ FORECAST = Family(
     name="planner_forecast_concurrency",
     help="Peak requests in flight in the present slot, by the newest plan's forecast, at a quantile level.",
     labels=(*WHOSE, "level"),
+)
+COVERAGE = Family(
+    name="planner_forecast_coverage_ratio",
+    help="Share of the last day's slots whose peak stayed within the highest level of the champion's forecast.",
+    labels=WHOSE,
 )
 PLANNED = Family(name="planner_planned_instances", help="Instances that the newest plan asks for now.", labels=WHOSE)
 PLAN_MADE = Family(name="planner_plan_created_timestamp_seconds", help="When the newest plan was made.", labels=WHOSE)

@@ -9,13 +9,15 @@ from planner import lookback
 from planner.base import MINUTE
 from planner.cycle import LOOK_BACK, cadence
 from planner.fc.arrival import instances_in_effect
-from planner.footing import footing
+from planner.footing import coverage, footing
+from planner.freeze import frozen
 from planner.lead import Kind
 from planner.observing import families as f
 from planner.observing.exposition import Family, Page, Value
 from planner.observing.sightings import Sighting
 from planner.outcome import OutcomeKind
 from planner.plan import Band, Estimate, Plan
+from planner.policies import freeze_windows
 from planner.provision import holds_ours
 from planner.store import Point
 from planner.world import World
@@ -40,6 +42,7 @@ class Measures:
         self._schedule(page, applied, now)
         self._load(page, newest, now)
         self._lead(page, now)
+        self._forecast(page, newest, now)
         self._plan(page, newest, now)
         self._look_back(page)
 
@@ -55,6 +58,8 @@ class Measures:
         self._add(page, f.LEASE, ours)
         self._add(page, f.LEASE_ENDS, lease.expires_at if lease else None)
         self._add(page, f.PAUSED, control.paused(world.function, now=now) is not None)
+        frozen_now = frozen(freeze_windows(world.settings), now, world.settings.time_zone)
+        self._add(page, f.FROZEN, frozen_now is not None)
         self._add(page, f.RUNG, footing(control, world.function).rung.below_champion)
         waiting = [
             each
@@ -139,6 +144,13 @@ class Measures:
         for kind in Kind:
             self._add(page, f.RISES, seen.get(kind, 0), kind=kind.name.lower())
 
+    def _forecast(self, page: Page, newest: Plan | None, now: datetime) -> None:
+        if newest is not None and newest.evidence is not None:
+            for level, value in _quantiles(newest.evidence.band, now).items():
+                self._add(page, f.FORECAST, value, level=f"{level:g}")
+        kept = coverage(self._world.store.control, self._world.function)
+        self._add(page, f.COVERAGE, kept.kept / kept.slots if kept and kept.slots else None)
+
     def _plan(self, page: Page, newest: Plan | None, now: datetime) -> None:
         if newest is None:
             return
@@ -146,9 +158,6 @@ class Measures:
         self._add(page, f.PLAN_SAFE, newest.safe)
         self._add(page, f.PLANNED, _instances(newest, now))
         self._add(page, f.HORIZON, newest.schedule.end - newest.schedule.start)
-        if newest.evidence is not None:
-            for level, value in _forecast(newest.evidence.band, now).items():
-                self._add(page, f.FORECAST, value, level=f"{level:g}")
         if newest.estimate is not None:
             self._estimate(page, newest.estimate)
 
@@ -172,7 +181,7 @@ def _history_end(last: Point | None, newest: Plan | None) -> datetime | None:
     return max([*known, *([last.at + last.step] if last else [])], default=None)
 
 
-def _forecast(band: Band, now: datetime) -> Mapping[float, float]:
+def _quantiles(band: Band, now: datetime) -> Mapping[float, float]:
     """The quantiles of the slot in which `now` lies, by level; nothing outside the band."""
     slot = (now - band.start) // band.slot
     return {

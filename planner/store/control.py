@@ -233,7 +233,9 @@ class Control:
 
     def forget_events(self, function: FunctionRef, before: datetime) -> int:
         """Drop events of before; how many there were. The newest of each kind stays."""
-        newest = select(func.max(EventRow.id)).where(_mine(EventRow, function)).group_by(EventRow.kind)
+        place = func.row_number().over(partition_by=EventRow.kind, order_by=(EventRow.at.desc(), EventRow.id.desc()))
+        placed = select(EventRow.id, place.label("place")).where(_mine(EventRow, function)).subquery()
+        newest = select(placed.c.id).where(placed.c.place == 1)
         with self._database.writing() as session:
             gone = session.scalars(
                 delete(EventRow)

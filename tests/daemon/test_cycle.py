@@ -255,6 +255,16 @@ class TestProposals:
 
         assert (site.puts(), site.proposal().plan_id, site.proposal().approved) == (0, 2, None)
 
+    def test_what_saves_much_more_than_was_approved_is_proposed_anew(self, site: Site) -> None:
+        """The approved plan took nothing away; meanwhile somebody asked for 25 instances, and the next one would."""
+        daemon, _ = site.daemon("mode: propose")
+        site.beat(daemon)
+        site.store.control.decide(1, approved=True, who="ann", at=site.clock.now())
+        site.by_hand(25)
+        by_hand = site.puts()
+        site.beat(daemon, MINUTE)
+        assert (site.puts(), site.proposal().plan_id, site.proposal().approved) == (by_hand, 2, None)
+
     def test_a_rejection_silences_until_it_runs_out(self, site: Site) -> None:
         daemon, _ = site.daemon("mode: propose")
         site.beat(daemon)
@@ -378,11 +388,11 @@ def test_after_any_absence_one_turn_is_as_if_nothing_had_been(site: Site, hours:
 
 
 def test_old_records_go(site: Site) -> None:
-    daemon, _ = site.daemon("mode: observe, keep_records: 1d")
+    daemon, _ = site.daemon("mode: observe, keep_records: 7d")
     site.beat(daemon)
-    site.beat(daemon, 30 * HOUR)
+    site.beat(daemon, 8 * 24 * HOUR)
     # The retain of the first day was the newest until now, and so was its fit unless the one beside this ended before.
-    gone = site.said("retain").removesuffix(" runs of before 2026-11-24T07:00:00Z and 1 plans that came to nothing")
+    gone = site.said("retain").removesuffix(" runs of before 2026-11-25T01:00:00Z and 1 plans that came to nothing")
     assert gone in ("dropped 2", "dropped 3")
     assert set(site.store.control.last_runs(ASR)) == {"verify", "plan", "retain", "fit"}
 

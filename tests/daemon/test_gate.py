@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from planner.budget import Budget
 from planner.freeze import Freeze
-from planner.gate import Drift, GateRules, Mode, Ruling, Standing, Verdict, most_at_once, rule
+from planner.gate import Difference, Drift, GateRules, Mode, Ruling, Standing, Verdict, most_at_once, rule
 from planner.plan import Plan
 from planner.provision import ProvisionConfig
 from tests.builders import NOON, a_breach, a_config, a_cost, a_plan, a_schedule, an_estimate
@@ -22,8 +23,7 @@ RULES = GateRules(
     worth_hours=1.0,
     max_rise=None,
     max_drop=None,
-    max_daily_hours=None,
-    max_daily_money=None,
+    budget=Budget(),
     auto_hours=None,
     auto_money=None,
 )
@@ -201,7 +201,6 @@ def of_noon(hours: int, *, live: int, rules: GateRules, spent: float) -> Ruling:
         (12, 42.0, 1, Verdict.PUSH),
         (12, 43.0, 1, Verdict.HOLD),
         (24, 42.0, 1, Verdict.PUSH),
-        (36, 0.0, 1, Verdict.HOLD),
         (12, 90.0, 4, Verdict.PUSH),
         (12, 90.0, 6, Verdict.PUSH),
     ],
@@ -210,7 +209,6 @@ def of_noon(hours: int, *, live: int, rules: GateRules, spent: float) -> Ruling:
         "exactly",
         "what was promised before counts",
         "the next day has a budget of its own",
-        "a whole next day is too much",
         "a plan that adds nothing is never held",
         "nor one that saves",
     ],
@@ -219,15 +217,26 @@ def test_a_local_day_is_never_promised_more_than_its_budget(
     hours: int, spent: float, live: int, verdict: Verdict
 ) -> None:
     """12 hours of 4 instances are 48 instance-hours."""
-    rules = replace(RULES, max_daily_hours=90.0 if hours < 36 else 95.0)
+    rules = replace(RULES, budget=Budget(hours=90.0))
     assert of_noon(hours, live=live, rules=rules, spent=spent).verdict is verdict
+
+
+@pytest.mark.parametrize(("now", "verdict"), [(4, Verdict.HOLD), (9, Verdict.PUSH)], ids=["can wait", "is needed"])
+def test_the_next_days_budget_holds_nothing_that_is_needed_today(now: int, verdict: Verdict) -> None:
+    """From noon on twelve hours of today, and twelve of tomorrow with 5 instances: 60 instance-hours."""
+    live = a_config(*LONG, default=4)
+    plan = replace(fresh(now, *LONG[1:12], *(5,) * 12, live=live), time_zone="UTC")
+    tomorrow = "2026-11-24 would take 60 instance-hours; 59 are allowed"
+    ruling = rule(plan, standing(None), replace(RULES, budget=Budget(hours=59.0)))
+    needed = f"5 more instances are needed within the hour; {tomorrow}"
+    assert ruling == Ruling(verdict=verdict, sentence=needed if verdict is Verdict.PUSH else tomorrow)
 
 
 @pytest.mark.parametrize(
     ("rules", "sentence"),
     [
-        (replace(RULES, max_daily_hours=87.0), "2026-11-23 would take 88 instance-hours; 87 are allowed"),
-        (replace(RULES, max_daily_money=1600.0), "2026-11-23 would cost CNY 1619; 1600 are allowed"),
+        (replace(RULES, budget=Budget(hours=87.0)), "2026-11-23 would take 88 instance-hours; 87 are allowed"),
+        (replace(RULES, budget=Budget(money=1600.0)), "2026-11-23 would cost CNY 1619; 1600 are allowed"),
     ],
     ids=["hours", "money"],
 )
@@ -271,12 +280,17 @@ def test_what_is_small_in_hours_and_in_money_is_pushed_unasked(
     assert rule(plan, standing(None), asks).verdict is verdict
 
 
-def test_what_was_approved_is_no_limit_of_what_is_small_and_lets_nothing_else_pass() -> None:
-    asks = replace(RULES, mode=Mode.PROPOSE, auto_hours=100.0, auto_money=1.0, approved_hours=4.9)
+@pytest.mark.parametrize(
+    ("added", "saved", "verdict"),
+    [(5.0, 2.0, Verdict.PUSH), (4.9, 2.0, Verdict.PROPOSE), (5.0, 1.9, Verdict.PROPOSE)],
+)
+def test_what_was_approved_lets_no_more_pass_in_either_direction(added: float, saved: float, verdict: Verdict) -> None:
+    """Five instances for an hour are added, and two for an hour saved."""
+    asks = replace(RULES, mode=Mode.PROPOSE, auto_hours=100.0, auto_money=1.0)
     live = a_config(*LONG, default=4)
-    plan = replace(fresh(9, *LONG[1:], live=live), estimate=replace(an_estimate(), wanted=a_cost(11.0)))
-    verdicts = [rule(plan, standing(None), replace(asks, approved_hours=hours)).verdict for hours in (4.9, 5.0)]
-    assert verdicts == [Verdict.PROPOSE, Verdict.PUSH]
+    plan = replace(fresh(9, 2, *LONG[2:], live=live), estimate=replace(an_estimate(), wanted=a_cost(11.0)))
+    approved = Difference(added=added, saved=saved)
+    assert rule(plan, standing(None), replace(asks, approved=approved)).verdict is verdict
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ class TestThePage:
         text = seen.observer.metrics()
         promtool("check", "metrics", stdin=text)
         named = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE ")}
-        waits = {"planner_proposal_expiry_timestamp_seconds"}
+        waits = {"planner_proposal_expiry_timestamp_seconds", "planner_forecast_coverage_ratio"}
         waits |= {family.name for family in FAMILIES if family.name.startswith("planner_backtest_")}
         assert named == {family.name for family in FAMILIES} - waits, "every metric was tried here but those that wait"
         assert len(samples(text)) == sum(not line.startswith("#") for line in text.splitlines()), "none comes twice"
@@ -185,6 +185,17 @@ class TestAFunction:
         assert seen("forecast_concurrency", level="0.5") is None
         assert seen("planned_instances") is None, "the schedule has ended"
 
+    def test_coverage_is_the_share_of_slots_that_stayed_within_what_was_promised(self, site: Site) -> None:
+        seen = watched(site, "mode: observe")
+        seen.beat()
+        assert seen("forecast_coverage_ratio") is None, "no slot is over"
+        for _ in range(4):
+            seen.beat(QUARTER)
+        assert seen("forecast_coverage_ratio") == 1.0
+        site.changed = lambda history: replace(history, series=history.series * 9)
+        seen.beat(QUARTER)
+        assert seen("forecast_coverage_ratio") == 0.0, "of a history that was another one all the while"
+
     def test_the_actual_load_is_the_newest_point_that_has_ended(self, site: Site) -> None:
         seen = watched(site, "mode: observe")
         seen.beat()
@@ -275,6 +286,13 @@ class TestTheDaemon:
         site.pass_by(timedelta(hours=2))
         assert (seen("paused"), seen("proposals_waiting"), seen("proposal_expiry_timestamp_seconds")) == (0, 0, None)
         assert seen("function_info", mode="propose", drift="leave") == 1
+
+    def test_a_window_without_pushes_shows(self, site: Site) -> None:
+        seen = watched(site, "mode: auto, freeze: [{from: 2026-11-24T09:00, to: 2026-11-24T10:00, why: a sale}]")
+        seen.beat()
+        assert seen("frozen") == 1
+        site.pass_by(timedelta(hours=1))
+        assert seen("frozen") == 0
 
     def test_applies_are_counted_by_what_came_of_them(self, site: Site) -> None:
         seen = watched(site, "mode: auto", ASR, TTS)

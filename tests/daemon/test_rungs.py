@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from planner.base import MINUTE
+from planner.cycle import RETRY
 from planner.errors import HistoryError
 from planner.footing import climbs, footing, note_step
 from planner.history import History
@@ -106,11 +107,30 @@ def test_a_history_that_cant_be_read_any_more_doesnt_end_the_planning(site: Site
     site.pass_by(QUARTER)
     ran = site.fc.get_provision_config(ASR).target
     site.beat(daemon)
+    assert (site.run("plan").failed, steps(site)) == (True, []), "one answer that failed may be the only one"
+    site.beat(daemon, RETRY)
 
     assert not site.run("plan").failed
     assert steps(site) == [Rung.LAST_GOOD]
     assert "from champion down to last-good: no plan can be made: the table of points is empty" in site.said("plan")
     assert site.fc.get_provision_config(ASR).target >= ran
+
+
+def test_a_source_that_fails_once_takes_nothing_down(site: Site) -> None:
+    daemon, _ = site.daemon(AUTO)
+    site.beat(daemon)
+
+    def gone(_: History) -> History:
+        raise HistoryError("the table of points is empty", remedy="Fill it.")
+
+    for _ in range(2):
+        site.changed = gone
+        site.beat(daemon, QUARTER)
+        assert site.run("plan").failed
+        site.changed = lambda history: history
+        site.beat(daemon, RETRY)
+        assert not site.run("plan").failed
+    assert steps(site) == []
 
 
 def test_without_a_plan_of_ours_in_force_nothing_takes_a_persons_place(site: Site) -> None:
@@ -150,7 +170,7 @@ def test_guardrails_rise_in_parts_where_one_push_may_not_bring_all_that_was_need
     assert [step.instances for step in applied(site)[-1].schedule.steps] == [before + 5]
 
 
-@pytest.mark.parametrize("mode", ["auto", "observe"])
+@pytest.mark.parametrize("mode", ["auto", "propose", "observe"])
 def test_a_push_that_leaves_much_cold_which_the_one_before_would_not_is_taken_back(site: Site, mode: str) -> None:
     daemon, (world,) = site.daemon("mode: auto, min_interval: 0s, worth_hours: 0, plan_every: 2h")
     site.changed = lambda history: replace(history, series=history.series * 2)
@@ -178,5 +198,8 @@ def test_a_push_that_leaves_much_cold_which_the_one_before_would_not_is_taken_ba
     assert (site.puts() > puts) == (mode == "auto")
     if mode == "auto":
         assert not lowers(applied(site)[-1], 24 * 60)
+    elif mode == "propose":
+        assert f"plan {site.proposal().plan_id}: proposed until " in site.said("plan")
+        assert not lowers(site.store.plan(site.proposal().plan_id), 24 * 60)
     else:
         assert "held: observed only" in site.said("plan")

@@ -216,6 +216,13 @@ class TestEvents:
         store.control.note_event(an_event(2))
         assert store.audit(FUNCTION, limit=9) == (an_event(2),)
 
+    def test_the_newest_is_the_one_that_happened_last_whenever_it_was_noted(self, store: Store) -> None:
+        """Who reads the newest goes by time, and a clock that was set back notes an earlier time later."""
+        for event in (an_event(2), an_event(1)):
+            store.control.note_event(event)
+        assert store.control.forget_events(FUNCTION, NOON + timedelta(days=1)) == 1
+        assert store.control.events(FUNCTION, "rung", limit=1) == (an_event(2),)
+
     def test_old_ones_go_but_the_newest_of_each_kind(self, store: Store) -> None:
         for event in (an_event(0), an_event(1), an_event(2, kind="start"), an_event(0, function=OTHER)):
             store.control.note_event(event)
