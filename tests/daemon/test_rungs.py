@@ -8,6 +8,7 @@ from datetime import timedelta
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.typing import NDArray
 
 from planner.base import MINUTE
 from planner.cycle import RETRY
@@ -29,9 +30,15 @@ def steps(site: Site) -> list[Rung]:
     return [step.rung for step in reversed(climbs(site.store.control, ASR))]
 
 
+def quarters(history: History) -> NDArray[np.int64]:
+    """How many quarters of an hour each point lies after an hour from the start on."""
+    since = pd.DatetimeIndex(history.series.index) - pd.Timestamp(START + HOUR)
+    return np.asarray(since // pd.Timedelta(QUARTER), dtype=np.int64)
+
+
 def swinging(history: History) -> History:
     """From an hour after the start on every other quarter of an hour has nine times the load."""
-    since = (pd.DatetimeIndex(history.series.index) - pd.Timestamp(START + HOUR)) // pd.Timedelta(QUARTER)
+    since = quarters(history)
     return replace(history, series=history.series * np.where((since >= 0) & (since % 2 == 0), 9.0, 1.0))
 
 
@@ -64,7 +71,6 @@ def test_a_tide_that_breaks_takes_it_down_and_the_shadow_brings_it_back(site: Si
     assert shadow.evidence is not None
     assert (served.evidence.forecaster, shadow.evidence.forecaster) == ("lastweek", "seasonal")
     assert shadow.notes[0] == "shadow: on record, not followed"
-
     daemon.close()
     site.changed = lambda history: history
     other, _ = site.daemon(f"{AUTO}, plan_every: 1h", name="two")
@@ -73,6 +79,17 @@ def test_a_tide_that_breaks_takes_it_down_and_the_shadow_brings_it_back(site: Si
     back = footing(site.store.control, ASR)
     assert back.rung is Rung.CHAMPION
     assert back.since - step.since >= SHADOW
+
+
+def test_a_band_that_does_not_keep_what_it_promises_asks_for_a_fit(site: Site) -> None:
+    """From an hour after the start on each quarter of an hour has half as much again as the one before."""
+    site.changed = lambda history: replace(history, series=history.series * 1.5 ** np.maximum(quarters(history), 0))
+    daemon, _ = site.daemon("mode: observe, plan_every: 15m")
+    site.beat(daemon)
+    first = site.run("fit").began_at
+    for _ in range(16):
+        site.beat(daemon, QUARTER)
+    assert site.run("fit").began_at >= first + 3 * HOUR
 
 
 def test_a_dead_metric_goes_back_to_the_last_good_schedule_and_lowers_nothing(site: Site) -> None:
