@@ -23,6 +23,7 @@ from model_server.errors import (
     NotReady,
     Overloaded,
     SlowBody,
+    TooManyConnections,
     TooMuchText,
     UnsupportedBody,
     WorkerLost,
@@ -49,6 +50,7 @@ STATUS: dict[type[CallError], int] = {
     NotReady: 503,
     Draining: 503,
     WorkerLost: 503,
+    TooManyConnections: 503,
     DeadlinePassed: 504,
 }
 
@@ -80,6 +82,9 @@ class Call(Exchange):
         self.deadline = self.began + self.app.settings.timeout_seconds
         if self.path == "/invoke" and self.method == "POST":
             try:
+                if self.connection.spare:
+                    limit = self.app.settings.max_connections
+                    raise TooManyConnections(f"{limit} connections are open already: try again later")
                 self.batcher = self.app.lifecycle.enter()
             except CallError as error:
                 self.refusal = error
@@ -157,11 +162,15 @@ class Call(Exchange):
         else:
             self.app.metrics.dropped["deadline"] += 1
             self.fail(DeadlinePassed(f"no answer within {seconds:g} s"))
+            if self.batcher is not None:
+                self.batcher.forget()
 
     def gone(self) -> None:
         """Count it; what waits for its batch is not computed."""
-        self.app.metrics.dropped["gone"] += self.batcher is not None
         self._finish(_of_error(ClientGone("the client is gone")))
+        if self.batcher is not None:
+            self.app.metrics.dropped["gone"] += 1
+            self.batcher.forget()
 
     def reply(self, answer: Answer) -> None:
         """Send the answer with its ids, once."""
@@ -360,6 +369,6 @@ def _of_error(error: CallError) -> Answer:
     match error:
         case Overloaded():
             answer.headers = ((b"retry-after", b"%d" % error.retry_after),)
-        case NotReady() | WorkerLost() | Draining():
+        case NotReady() | WorkerLost() | Draining() | TooManyConnections():
             answer.headers = ((b"retry-after", b"1"),)
     return answer

@@ -105,6 +105,7 @@ class Batcher:
         self._sent: deque[float] = deque()
         self._metrics = metrics
         self._scheduled = False
+        self._sweeping = False
 
     @property
     def waiting(self) -> int:
@@ -126,6 +127,20 @@ class Batcher:
             self._scheduled = True
             # After everything that arrived in this turn of the loop.
             asyncio.get_running_loop().call_soon(self._pump)
+
+    def forget(self) -> None:
+        """Let go of the texts whose waiters are over: behind a model that is stuck they would pile up."""
+        if not self._sweeping:
+            self._sweeping = True
+            # Once for all that are given up in this turn of the loop.
+            asyncio.get_running_loop().call_soon(self._sweep)
+
+    def _sweep(self) -> None:
+        self._sweeping = False
+        for lane in self._lanes:
+            kept = [piece for piece in lane if not piece[0].waiter.over]
+            lane.clear()
+            lane.extend(kept)
 
     def _pump(self) -> None:
         self._scheduled = False

@@ -29,6 +29,8 @@ _HEAD_BYTES = 65536
 8 KB of headers and 4 KB of path."""
 _AHEAD = 16
 """Requests that a client may send before their answers; with so many it is not read any more."""
+_SPARE = 64
+"""Connections beyond those that are taken, so that a probe finds one."""
 _DISCARDED_BYTES = 64 * 1024 * 1024
 _DISCARDED_SECONDS = 2.0
 _SETTLING = (0.05,) * 4
@@ -55,8 +57,8 @@ class Connection(asyncio.Protocol):
         self._head_bytes = 0
         """Read since the last part of a body. A read that held such a part, or another request's end, is left out."""
         self._turning = False
-        self._blocked = False
-        """The client does not read what it asked for."""
+        self._blocked = 0.0
+        """Since when the client does not read what it asked for."""
         self._paused = False
         self._deaf = False
         """What follows could not be understood."""
@@ -64,12 +66,19 @@ class Connection(asyncio.Protocol):
         """Until when the rest of a request is read away: closing on unread bytes would tear the answer down."""
         self._discarded_bytes = 0
         self._heard = 0.0
+        self.spare = False
+        """Beyond those that are taken: it is for one short question."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Be looked after by the listener."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is one by its methods only
         self._heard = self._listener.now()
-        self._listener.connections.add(self)
+        others = self._listener.connections
+        excess = len(others) - self._listener.most
+        self.spare = excess >= 0
+        others.add(self)
+        if excess >= _SPARE:
+            self._transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         """Nobody waits."""
@@ -83,11 +92,13 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Begin nothing until the client has read."""
-        self._blocked = True
+        self._blocked = self._listener.now()
 
     def resume_writing(self) -> None:
         """Go on."""
-        self._blocked = False
+        now = self._listener.now()
+        seconds, self._blocked = now - self._blocked, 0.0
+        self.thaw(seconds, now)
         self._turn()
 
     def data_received(self, data: bytes) -> None:
@@ -138,7 +149,7 @@ class Connection(asyncio.Protocol):
         exchange.path = _path(self._target)
         # An upgrade is not taken; as httptools does not read on behind such a head, its answer is the last.
         upgrade = self._parser.should_upgrade()
-        exchange.keep = self._parser.should_keep_alive() and not upgrade
+        exchange.keep = self._parser.should_keep_alive() and not upgrade and not self.spare
         if upgrade and exchange.headers.keys() & {b"content-length", b"transfer-encoding"}:
             exchange.flaw = "no upgrade is taken here: send what has a body without asking for one"
         exchange.excess = int(exchange.headers.get(b"content-length", b"0")) > self._listener.body_bytes
@@ -239,9 +250,13 @@ class Connection(asyncio.Protocol):
             self._discarding = self._listener.now() + _DISCARDED_SECONDS
 
     def thaw(self, seconds: float, now: float) -> None:
-        """Leave the time out in which the process stood still: clients come back by the connections that they have."""
+        """Leave the time out in which the process stood still, or the client did not read.
+
+        Clients come back by the connections that they have.
+        """
         self._heard = min(self._heard + seconds, now)  # it may have been heard since
-        for exchange in self._row:
+        reading = self._reading
+        for exchange in (*self._row, *([reading] if reading is not None and reading not in self._row else [])):
             stood = min(seconds, now - exchange.began)
             exchange.began += stood
             exchange.deadline = exchange.deadline and exchange.deadline + stood
@@ -255,14 +270,14 @@ class Connection(asyncio.Protocol):
         elif first is not None and not self._blocked:
             if first.deadline is not None and now > first.deadline:
                 first.expired()
-        elif now - self._heard > self._listener.idle_seconds:
+        elif now - self._heard > (self._listener.head_seconds if self.spare else self._listener.idle_seconds):
             self._transport.abort()
-        elif self._reading is not None and now - self._reading.began > self._listener.head_seconds:
+        elif not self._blocked and self._reading and now - self._reading.began > self._listener.head_seconds:
             self._transport.close()
 
     def end(self) -> None:
-        """Close, unless an exchange is under way: its answer closes."""
-        if not self._row and self._reading is None:
+        """Close, unless an exchange is under way, whose answer closes, or an answer is still on its way."""
+        if not self._row and not self._discarding:
             self._transport.close()
 
     def abort(self) -> None:
@@ -278,12 +293,15 @@ class Listener:
         make: Callable[[Connection, float], Exchange],
         *,
         body_bytes: int,
+        connections: int,
         idle_seconds: float,
         head_seconds: float,
     ) -> None:
         self.make = make
         self.body_bytes = body_bytes
         """Of a request's body, at most."""
+        self.most = connections
+        """Connections at a time; a few more are taken for short questions."""
         self.idle_seconds = idle_seconds
         self.head_seconds = head_seconds
         self.connections: set[Connection] = set()

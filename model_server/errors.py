@@ -8,6 +8,7 @@ CallError
 ├── TooMuchText          more texts, or longer ones, than are taken
 ├── SlowBody             the body did not arrive in time
 ├── Overloaded           no room to wait
+├── TooManyConnections   others hold all that are taken
 ├── NotReady             loading, warming up or failed
 ├── Draining             no new work before the end
 ├── DeadlinePassed       not answered in time
@@ -51,6 +52,10 @@ class Overloaded(CallError):
     def __init__(self, message: str, retry_after: int) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class TooManyConnections(CallError):
+    """Others hold all the connections that are taken."""
 
 
 class NotReady(CallError):

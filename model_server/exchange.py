@@ -9,6 +9,9 @@ from typing import Protocol
 class Answering(Protocol):
     """What an exchange needs of its connection."""
 
+    spare: bool
+    """One beyond those that are taken, for a short question; its first answer is its last."""
+
     def answer(self, exchange: Exchange, answer: Answer) -> None:
         """Write the answer of the first exchange, and turn to the next."""
 

@@ -19,7 +19,7 @@ _ERRORS = {
     "422": "JSON, but not texts.",
     "429": "No room to wait; `Retry-After` says when to try again.",
     "500": "The model raised an error on a text.",
-    "503": "Not ready, draining, or the model is lost.",
+    "503": "Not ready, draining, the model is lost, or too many connections.",
     "504": "No answer in time.",
 }
 

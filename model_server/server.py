@@ -7,6 +7,7 @@ import logging
 import signal
 import socket
 import subprocess
+from collections.abc import Sequence
 
 import uvloop
 
@@ -23,8 +24,8 @@ _log = logging.getLogger("model_server")
 _WORKER_SECONDS = 1.0
 
 
-async def serve(settings: Settings, listener: socket.socket, channel: socket.socket) -> int:
-    """Serve until SIGTERM or SIGINT (0), or until the model is lost (1)."""
+async def serve(settings: Settings, listener: socket.socket, channel: socket.socket, early: Sequence[int]) -> int:
+    """Serve until SIGTERM or SIGINT (0), or until the model is lost (1); `early` are signals that came before."""
     loop = asyncio.get_running_loop()
     metrics = Metrics()
     _, link = await loop.create_unix_connection(Link, sock=channel)
@@ -51,11 +52,14 @@ async def serve(settings: Settings, listener: socket.socket, channel: socket.soc
     front = Listener(
         app.call,
         body_bytes=settings.max_body_bytes,
+        connections=settings.max_connections,
         idle_seconds=settings.keep_alive_seconds,
         head_seconds=settings.timeout_seconds,
     )
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal, number)
+    for number in early:
+        on_signal(number)
     living = asyncio.create_task(
         lifecycle.run(warm_up=settings.warm_up == "start", stall_seconds=settings.stall_seconds)
     )
@@ -67,11 +71,17 @@ async def serve(settings: Settings, listener: socket.socket, channel: socket.soc
     return max(codes)
 
 
-def run(settings: Settings, listener: socket.socket, worker: subprocess.Popen[bytes], channel: socket.socket) -> int:
+def run(
+    settings: Settings,
+    listener: socket.socket,
+    worker: subprocess.Popen[bytes],
+    channel: socket.socket,
+    early: Sequence[int],
+) -> int:
     """Serve, then see that the process with the model is gone: the exit code."""
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(serve(settings, listener, channel))
+            return runner.run(serve(settings, listener, channel, early))
     finally:
         try:
             worker.wait(_WORKER_SECONDS)

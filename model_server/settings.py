@@ -38,6 +38,9 @@ class Settings:
     max_texts: int = _setting(256, "texts of a request, at most")
     max_text_characters: int = _setting(20_000, "characters of a text, at most")
     max_waiting_texts: int = _setting(1024, "texts admitted and not yet answered, at most; beyond it 429")
+    max_connections: int = _setting(
+        512, "open connections, at most; beyond it /invoke is 503, and only a few more are taken, for the other routes"
+    )
     batches_in_flight: int = _setting(
         2, "batches given to the model's process: one computed, the others, at least half full, at hand"
     )

@@ -39,8 +39,9 @@ class Generator:
     def _driven(self, orders: Orders, beat: Callable[[], None]) -> tuple[Row, ...]:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(orders).encode() + b"\n")
-        self._process.stdin.flush()
+        with suppress(BrokenPipeError):  # it has ended, and what it prints no more tells so
+            self._process.stdin.write(json.dumps(orders).encode() + b"\n")
+            self._process.stdin.flush()
         while not select.select([self._process.stdout], [], [], _LOOK_SECONDS)[0]:
             beat()
         return tuple(Row(*row) for row in json.loads(self._line()))

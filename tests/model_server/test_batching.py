@@ -175,6 +175,21 @@ async def test_what_nobody_waits_for_is_not_computed():
     assert kept.lines == [b"<kept>"]
 
 
+async def test_what_nobody_waits_for_any_more_is_let_go_while_the_model_is_stuck():
+    model = Model()
+    queue = batcher(model)
+    ask(queue, "busy")
+    await turn()
+    waiting = [ask(queue, "one", "x" * 100), ask(queue, "kept"), ask(queue, "two")]
+    for waiter in (waiting[0], waiting[2]):
+        waiter.over = True
+        queue.forget()
+    await turn()
+    assert queue.waiting == 1
+    model.answer()
+    assert model.batches == [["busy"], ["kept"]]
+
+
 async def test_an_answer_that_comes_too_late_is_dropped():
     model = Model()
     queue = batcher(model)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
@@ -36,30 +37,77 @@ class Waiting(Exchange):
         self.send(Answer(504, b""))
 
 
+class Bench:
+    """A connection of a listener whose clock is moved by hand, and the exchanges it made."""
+
+    def __init__(self, *, connections=9):
+        self.now = 1000.0
+        self.exchanges: list[Waiting] = []
+        self.listener = Listener(
+            self.make, body_bytes=99, connections=connections, idle_seconds=900, head_seconds=SECONDS
+        )
+        self.listener.now = lambda: self.now
+
+    def make(self, connection, began):
+        self.exchanges.append(Waiting(connection, began))
+        return self.exchanges[-1]
+
+    @asynccontextmanager
+    async def connection(self):
+        near, far = socket.socketpair()
+        with far:
+            loop = asyncio.get_running_loop()
+            transport, connection = await loop.create_connection(lambda: Connection(self.listener), sock=near)
+            yield connection, transport
+            transport.abort()
+            await asyncio.sleep(0)
+
+
 @pytest.mark.anyio
 @pytest.mark.parametrize(("woken_by_it", "left"), [(True, SECONDS), (False, SECONDS - 4)])
 async def test_a_request_waits_no_longer_and_no_shorter_for_a_freeze(woken_by_it, left):
-    time, exchanges = [1000.0], []
-
-    def make(connection, began):
-        exchanges.append(Waiting(connection, began))
-        return exchanges[-1]
-
-    listener = Listener(make, body_bytes=99, idle_seconds=900, head_seconds=SECONDS)
-    listener.now = lambda: time[0]
-    near, far = socket.socketpair()
-    with far:
-        _, connection = await asyncio.get_running_loop().create_connection(lambda: Connection(listener), sock=near)
+    bench = Bench()
+    async with bench.connection() as (connection, _):
         if woken_by_it:
-            time[0] += 3600
+            bench.now += 3600
         connection.data_received(request(b"one"))
-        (exchange,) = exchanges
+        (exchange,) = bench.exchanges
         assert exchange.here.is_set()
         if not woken_by_it:
-            time[0] += 4 + 3600
-        connection.thaw(3600, time[0])
-        connection.check(time[0] + left - 0.1)
+            bench.now += 4 + 3600
+        connection.thaw(3600, bench.now)
+        connection.check(bench.now + left - 0.1)
         assert not exchange.over
-        connection.check(time[0] + left + 0.1)
+        connection.check(bench.now + left + 0.1)
         assert exchange.over
-        connection.abort()
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("sent", [request(b"one")[:20], request(b"one")[:-1], request(b"one")], ids=str)
+async def test_the_time_in_which_a_client_reads_its_last_answer_is_not_that_of_its_next_request(sent):
+    bench = Bench()
+    async with bench.connection() as (connection, transport):
+        connection.pause_writing()
+        connection.data_received(sent)
+        (exchange,) = bench.exchanges
+        bench.now += 4
+        for _ in range(5):
+            connection.check(bench.now)
+            bench.now += SECONDS
+        connection.resume_writing()
+        connection.check(bench.now + SECONDS - 0.1)
+        assert not exchange.over
+        assert not transport.is_closing()
+        connection.check(bench.now + SECONDS + 0.1)
+        assert exchange.over or transport.is_closing()
+
+
+@pytest.mark.anyio
+async def test_a_connection_beyond_those_that_are_taken_has_to_ask_soon():
+    bench = Bench(connections=1)
+    async with bench.connection() as (_, first), bench.connection() as (spare, second):
+        for connection in tuple(bench.listener.connections):
+            connection.check(bench.now + SECONDS + 0.1)
+        assert spare.spare
+        assert second.is_closing()
+        assert not first.is_closing()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -306,3 +307,70 @@ def test_a_taken_port_ends_with_1(tmp_path):
         (tmp_path / "second").mkdir()
         with serving(tmp_path / "second", "--port", str(server.port)) as second:
             assert ended(second) == 1
+
+
+def test_a_sigterm_that_comes_while_the_rest_is_imported_ends_with_0(tmp_path):
+    with serving(tmp_path, load_seconds=60) as server:  # it has listened, and done nothing since
+        worker = server.worker
+        server.process.send_signal(signal.SIGTERM)
+        assert ended(server) == 0
+        assert not worker or not alive(worker)
+
+
+def test_at_sigterm_a_request_whose_head_is_not_there_holds_nothing_up(tmp_path):
+    with serving(tmp_path, "--grace-seconds", "600", "--timeout-seconds", "600") as server:
+        server.ready()
+        half = server.connect()
+        half.sendall(request(b"one")[:20])
+        slow = server.send("slow 0.5")
+        until(lambda: server.metric("model_server_in_flight") == 1, "it is in flight")
+        server.process.send_signal(signal.SIGTERM)
+        assert answer(slow).status == 200
+        assert ended(server) == 0
+        assert half.recv(1) == b""
+
+
+def test_behind_a_model_that_is_stuck_nothing_waits_whose_client_is_gone_or_whose_time_is_over(tmp_path):
+    with serving(tmp_path, "--timeout-seconds", "2") as server:
+        server.ready()
+        stuck = server.send("slow 1000")
+        until(lambda: any("slow 1000" in line for line in server.journal), "it is computed")
+        gone, late = server.send("gone"), server.send("late")
+        until(lambda: server.metric("model_server_queue_texts") == 2, "both wait")
+        gone.close()
+        until(lambda: server.metric("model_server_queue_texts") == 1, "the one whose client is gone is let go")
+        assert [answer(connection).status for connection in (stuck, late)] == [504, 504]
+        until(lambda: server.metric("model_server_queue_texts") == 0, "and so is the one that came too late")
+
+
+def test_beyond_its_connections_it_refuses_work_and_answers_probes(tmp_path):
+    with serving(tmp_path, "--max-connections", "2") as server:
+        server.ready()
+        first, second = server.connect(), server.connect()
+        for connection in (first, second):
+            connection.sendall(request(b"one"))
+            assert answer(connection).status == 200
+        refused = server.invoke("one")
+        assert (refused.status, refused.headers["connection"], refused.headers["retry-after"]) == (503, "close", "1")
+        assert refused.json["error"] == "2 connections are open already: try again later"
+        probe = server.connect()
+        probe.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        got = answer(probe)
+        assert (got.status, got.headers["connection"]) == (200, "close")
+        first.sendall(request(b"two"))
+        assert answer(first).status == 200
+        second.close()
+        until(lambda: server.invoke("one").status == 200, "there is room again")
+
+
+def test_beyond_the_few_connections_for_probes_none_is_kept(tmp_path):
+    with serving(tmp_path, "--max-connections", "1") as server:
+        server.ready()
+        held = [server.connect() for _ in range(65)]
+        held[-1].sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert answer(held[-1]).headers["connection"] == "close"
+        probe, excess = server.connect(), server.connect()
+        with contextlib.suppress(ConnectionResetError):
+            assert excess.recv(1) == b""
+        probe.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert answer(probe).status == 200

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -115,6 +117,19 @@ def test_a_generator_that_fails_is_told_in_one_sentence() -> None:
     with generator() as sender, pytest.raises(PlannerError) as told:
         sender.drive({"begin": 0.0, "arrivals": [0.0]}, lambda: None)  # type: ignore[typeddict-item]
     assert told.value.message == "The load generator ended without a result: KeyError: 'timeout_seconds'"
+
+
+@pytest.mark.parametrize("number", [1, 100_000], ids=["few orders", "more than a pipe holds"])
+def test_a_generator_that_was_killed_before_its_orders_is_told_in_one_sentence(number: int) -> None:
+    before = set(children())
+    with generator() as sender:
+        (process,) = set(children()) - before
+        os.kill(process, signal.SIGKILL)
+        until(lambda: not alive(process))
+        with pytest.raises(PlannerError) as told:
+            sender.drive(orders("http://127.0.0.1:9/invoke", [0.0] * number), lambda: None)
+    assert told.value.message == "The load generator ended without a result: it said nothing"
+    assert set(children()) == before
 
 
 def test_it_ends_when_whoever_gave_the_orders_is_gone() -> None:
