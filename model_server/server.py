@@ -58,8 +58,8 @@ async def serve(settings: Settings, listener: socket.socket, channel: socket.soc
     )
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal, number)
-    for number in early:
-        on_signal(number)
+    for come in early:
+        on_signal(come)
     living = asyncio.create_task(
         lifecycle.run(warm_up=settings.warm_up == "start", stall_seconds=settings.stall_seconds)
     )
