@@ -14,11 +14,11 @@ from typing import assert_never
 
 from planner import custody, rungs, starts, studies, surprises, watch
 from planner.apply import apply
-from planner.base import MINUTE, iso, minutes_between
+from planner.base import EPOCH, MINUTE, iso, minutes_between
 from planner.due import STUDIES, Cadence, Job, spread
 from planner.errors import PlannerError
 from planner.freeze import frozen
-from planner.gate import Difference, Drift, GateRules, Ruling, Standing, Verdict, difference, most_at_once, rule
+from planner.gate import Difference, Drift, GateRules, Mode, Ruling, Standing, Verdict, difference, most_at_once, rule
 from planner.ledger import promised_beside, promised_today
 from planner.notices import alerts
 from planner.outcome import OutcomeKind
@@ -40,6 +40,8 @@ REFIT = timedelta(hours=3)
 """Between a fit and one for a surprise or a band that slips, so that what was chosen after it has a chance."""
 LOOK_BACK = 3 * watch.SURPRISE
 """Points that are older say nothing of the present."""
+REGRET = 5 * MINUTE
+"""So often the last pushes are lived through once more, on the load that came: a tenth of what a minute takes."""
 MORE = 1.1
 """An approved plan's successor may add and save this much of what was approved: minutes pass, the horizon with them."""
 DAEMON = "daemon "
@@ -162,7 +164,8 @@ def _verify(world: World, now: datetime) -> Finding:
         said.append(f"SURPRISE: {surprise[0].sentence}")
         if answers:
             surprises.note(world.store, world.function, *surprise)
-    regret = "" if drifted else rungs.take_back(world, now, pushed_by=DAEMON)
+    looks_back = not drifted and (now - EPOCH) // MINUTE % (REGRET // MINUTE) == 0
+    regret = rungs.take_back(world, now, pushed_by=DAEMON) if looks_back else ""
     said += filter(None, [regret])
     replan = answers or bool(regret) or (heals and _calm_since(world, lately))
     return Finding(
@@ -269,7 +272,12 @@ def _rules(world: World, now: datetime) -> GateRules:
 
 
 def _approved(world: World, now: datetime) -> Proposal | None:
-    """The newest proposal, if a person approved it, it didn't run out, and nothing was applied since."""
+    """The newest proposal, if a person approved it, it didn't run out, and nothing was applied since.
+
+    None where nobody is asked.
+    """
+    if Mode(world.settings.daemon.mode) is not Mode.PROPOSE:
+        return None
     last = _last_proposal(world)
     if last is None or not last.approved or last.decided_at is None or now >= last.expires_at:
         return None
