@@ -167,7 +167,8 @@ class Call(Exchange):
 
     def gone(self) -> None:
         """Count it; what waits for its batch is not computed."""
-        self._finish(_of_error(ClientGone("the client is gone")))
+        self._let_go()
+        self._note(_of_error(ClientGone("the client is gone")), self.request_id())
         if self.batcher is not None:
             self.app.metrics.dropped["gone"] += 1
             self.batcher.forget()
@@ -176,7 +177,8 @@ class Call(Exchange):
         """Send the answer with its ids, once."""
         if self.over:
             return
-        request_id = self._finish(answer)
+        self._let_go()
+        request_id = self.request_id()
         headers = answer.headers
         if self.path in _TO_FC:
             headers += (_FC_STATUS[answer.status == 200],)
@@ -186,24 +188,26 @@ class Call(Exchange):
         if isinstance(self.refusal, Draining):
             self.keep = False
         self.send(answer)
+        self._note(answer, request_id)  # the client need not wait for it
 
-    def _finish(self, answer: Answer) -> bytes:
-        """Give back what was held, count and log; the request's id."""
-        app, status = self.app, answer.status
+    def _let_go(self) -> None:
+        """Give back what was held."""
         if self.texts:
-            app.admission.give(self.texts)
+            self.app.admission.give(self.texts)
         if self.batcher is not None:
-            app.lifecycle.leave()
+            self.app.lifecycle.leave()
+
+    def _note(self, answer: Answer, request_id: bytes) -> None:
+        """Count and log."""
+        app, status = self.app, answer.status
         path = self.path if self.path in app.routes else "other"
         app.metrics.requests[path, status] += 1
         seconds = app.now() - self.began
         if status == 200 and path == "/invoke":
             app.metrics.latency.observe(seconds)
-        request_id = self.request_id()
         # Under overload a line per refusal would be load of its own: those are counted.
         if (status >= 400 and status != STATUS[Overloaded]) or app.settings.log_requests:
             self._log(answer, request_id, seconds)
-        return request_id
 
     def request_id(self) -> bytes:
         """The client's, or a new one."""

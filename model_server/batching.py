@@ -8,7 +8,6 @@ share a batch, since a batch costs what its longest text costs.
 from __future__ import annotations
 
 import asyncio
-import json
 import math
 import time
 from bisect import bisect_left
@@ -16,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from json.encoder import encode_basestring
 from typing import Protocol
 
 from model_server import frames
@@ -145,7 +145,8 @@ class Batcher:
     def _pump(self) -> None:
         self._scheduled = False
         while self._has_room() and (batch := self._take()):
-            payload = json.dumps([job.texts[index] for job, index in batch], ensure_ascii=False).encode()
+            # `json.dumps` would take several times as long.
+            payload = f"[{','.join([encode_basestring(job.texts[index]) for job, index in batch])}]".encode()
             now = time.monotonic()
             try:
                 self._ask(frames.PREDICT, payload, partial(self._answered, batch))
@@ -182,10 +183,10 @@ class Batcher:
         self._sent.popleft()
         if kind == frames.ANSWERS:
             (seconds,) = frames.SECONDS.unpack_from(payload)
-            self._metrics.computed.observe(seconds)
             lines = payload[frames.SECONDS.size :].split(b"\n")
             for (job, index), line in zip(batch, lines, strict=True):
                 job.settle(index, line)
+            self._metrics.computed.observe(seconds)
         else:
             for job, _ in batch:
                 job.fail(WorkerLost(payload.decode()))

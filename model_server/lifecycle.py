@@ -7,7 +7,7 @@ import gc
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NoReturn
@@ -47,9 +47,16 @@ class About:
 class Lifecycle:
     """The state, and who waits for which. `stop(code)` asks the server to end with that exit code."""
 
-    def __init__(self, link: Link, make_batcher: Callable[[About], Batcher], stop: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        link: Link,
+        make_batcher: Callable[[About], Batcher],
+        rehearse: Callable[[], Awaitable[None]],
+        stop: Callable[[int], None],
+    ) -> None:
         self._link = link
         self._make_batcher = make_batcher
+        self._rehearse = rehearse
         self._stop = stop
         self._began = time.monotonic()
         self._loading: asyncio.Task[About] | None = None
@@ -118,9 +125,10 @@ class Lifecycle:
             self._fail(str(error))
         if kind != frames.WARMED:
             self._fail(payload.decode())
-        self._batcher = self._make_batcher(about)
         gc.collect()
         gc.freeze()  # what is alive now stays alive: no full collection walks it in a request
+        self._batcher = self._make_batcher(about)
+        await self._rehearse()
         self.ready_seconds = time.monotonic() - self._began
         seconds = json.loads(payload)["seconds"]
         self._move(State.READY, "ready after %.2f s, of which warming up took %.2f s", self.ready_seconds, seconds)
@@ -151,7 +159,7 @@ class Lifecycle:
         if self.state is State.DRAINING:
             message = "the instance is draining: it takes no new work"
             raise Draining(message)
-        if self.state is not State.READY or self._batcher is None:
+        if self._batcher is None or self.state is State.FAILED:
             message = f"the model is {self.state}{': ' if self.failure else ''}{self.failure}"
             raise NotReady(message)
         self._active += 1

@@ -17,6 +17,7 @@ from model_server.connection import Listener
 from model_server.lifecycle import About, Lifecycle
 from model_server.link import Link
 from model_server.metrics import Metrics
+from model_server.rehearsal import rehearse
 from model_server.settings import Settings
 
 _log = logging.getLogger("model_server")
@@ -37,6 +38,10 @@ async def serve(settings: Settings, listener: socket.socket, channel: socket.soc
         in_flight = settings.batches_in_flight
         return Batcher(link.ask, max_batch=about.max_batch, lengths=lengths, in_flight=in_flight, metrics=metrics)
 
+    async def rehearsed() -> None:
+        await rehearse(front)
+        metrics.forget_invocations()
+
     def stop(code: int) -> None:
         codes.append(code)
         stopping.set()
@@ -47,7 +52,7 @@ async def serve(settings: Settings, listener: socket.socket, channel: socket.soc
             hurry.set()
         stop(0)
 
-    lifecycle = Lifecycle(link, make_batcher, stop)
+    lifecycle = Lifecycle(link, make_batcher, rehearsed, stop)
     app = Application(settings, lifecycle, link, metrics)
     front = Listener(
         app.call,

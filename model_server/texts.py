@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 
 from model_server.errors import BadBody, TooMuchText, UnsupportedBody, WrongShape
 
@@ -27,6 +28,7 @@ class Limits:
     characters: int
 
 
+@lru_cache(32)
 def media_type(content_type: str) -> str:
     """The media type of a Content-Type header, octet-stream without one.
 

@@ -52,3 +52,10 @@ class StandIn:
 class Wrong(StandIn):
     def _prediction(self, text: str) -> Prediction:
         return Prediction(text, 0, "ok", (float("nan"), float("nan")))
+
+
+class Slow(StandIn):
+    def predict(self, texts: Sequence[str]) -> list[Prediction]:
+        predictions = super().predict(texts)
+        time.sleep(0.5)
+        return predictions

@@ -48,6 +48,23 @@ def test_initialize_waits_warms_up_once_and_logs_the_request_id(tmp_path):
         assert {f"id-{i}" for i in range(4)} <= logged
 
 
+def test_before_it_is_ready_it_answers_requests_of_its_own_which_do_not_count(tmp_path):
+    with serving(tmp_path) as server:
+        server.ready()
+        assert server.journal.count("['Nice to meet you']") > 1  # the model's own check asks once
+        assert server.metric("model_server_invoke_seconds_count") == 0
+        assert server.metric("model_server_batch_texts_count") == 0
+        assert b"/invoke" not in server.call("GET", "/metrics").body
+
+
+def test_a_sigterm_among_its_own_requests_ends_with_0(tmp_path):
+    with serving(tmp_path, "--warm-up", "start", model="Slow") as server:
+        until(lambda: server.journal.count("['Nice to meet you']") > 1, "it asks itself")
+        assert server.call("GET", "/ready").status == 503
+        server.process.send_signal(signal.SIGTERM)
+        assert ended(server) == 0
+
+
 def test_nothing_is_warm_before_initialize(tmp_path):
     with serving(tmp_path) as server:
         until(lambda: server.call("GET", "/").json["device"] is not None, "the model is loaded")
@@ -298,7 +315,11 @@ async def test_a_model_that_is_lost_before_its_warm_up_ends_the_server():
     codes: list[int] = []
     link.data_received(frames.pack(frames.LOADED, json.dumps(about).encode()))
     link.connection_lost(None)
-    await Lifecycle(link, lambda _: pytest.fail("there is no batcher"), codes.append).run(warm_up=True, stall_seconds=1)
+
+    def never(*_):
+        pytest.fail("there is nothing to ask")
+
+    await Lifecycle(link, never, never, codes.append).run(warm_up=True, stall_seconds=1)
     assert codes == [1]
 
 
