@@ -61,6 +61,8 @@ VARIANTS: Mapping[str, Callable[[Rate, datetime], Rate]] = {
     "holiday": holiday,
     "launch ×20": launch,
 }
+BEGINS: Mapping[str, int] = {"flash crowd": 1, "level shift": 2, "holiday": 3, "launch ×20": 1}
+"""The judged day on which the trouble begins, where not every day has it."""
 
 
 def minutes(rate: Rate, since: datetime) -> NDArray[np.float64]:
