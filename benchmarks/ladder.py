@@ -2,10 +2,11 @@
 
     python benchmarks/ladder.py FOLDER [--days 1] [--only NAME ...] [--margin 0.25] [--jobs 2]
 
-A trace becomes a service as `traces.py` says, planned each hour (forecaster `seasonal`) for the last days. Beside the
+A trace becomes a service as `traces.py` says, planned each hour by the choice of the day (`living.py`). Beside the
 traces stand hard variants of the bundled sample, whose trouble begins on the first judged day: those of `variants.py`
-that break within it, and four breaks of this file. Both columns follow the same champion's plans; with the ladder a
-fallback takes their place where `planner.ladder` says so. Neither is held by the gate: each hour's document is put.
+that break within it, and breaks of this file: of the load, and of the metric, which then tells something else than what
+comes. Both columns follow the same champion's plans; with the ladder a fallback takes their place where
+`planner.ladder` says so. Neither is held by the gate: each hour's document is put.
 
 A row gives cold share and hours (times those of an instant, all-knowing scaler) without and with the ladder, the share
 of the time below the champion, and the steps. The last rows are the median and the worst of traces and of variants.
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
@@ -24,7 +26,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from traces import DAY, JUDGED, LATENCY, Trace, drawn, midnights, scaled_rate, traces
+from living import Plans
+from traces import DAY, JUDGED, LATENCY, SEED, Trace, drawn, midnights, scaled_rate, traces
 from variants import VARIANTS, Rate, minutes
 
 from planner import fallbacks
@@ -32,6 +35,7 @@ from planner.backtest import Past, Rules, judge
 from planner.base import MINUTE, FunctionRef
 from planner.config import FunctionConfig, load_config
 from planner.fallbacks import Kept
+from planner.fits import FitFolder
 from planner.hindsight import Came, cold_share
 from planner.history import History
 from planner.ladder import LOOK_BACK, Footing, Promise, Rung, Signs, judged
@@ -74,31 +78,70 @@ def runaway(rate: Rate, first: datetime) -> Rate:
     return rate * np.where(since >= 0, 2 ** np.minimum(since / 240, 4), 1.0)
 
 
+def doubled(rate: Rate, first: datetime) -> Rate:
+    """From one midnight on twice the load."""
+    return rate * np.where(minutes(rate, first + DAY) >= 0, 2.0, 1.0)
+
+
+def shifted(rate: Rate, first: datetime) -> Rate:
+    """From one midnight on the day comes six hours late."""
+    values = rate.to_numpy()
+    return pd.Series(np.where(minutes(rate, first + DAY) >= 0, np.roll(values, 6 * 60), values), index=rate.index)
+
+
+def rough(rate: Rate, first: datetime) -> Rate:
+    """From one midnight on no minute is like the one before it: batches, of the same mean."""
+    drawn = np.random.default_rng(SEED).lognormal(-(0.8**2) / 2, 0.8, len(rate))
+    return rate * np.where(minutes(rate, first + DAY) >= 0, drawn, 1.0)
+
+
+def usual(rate: Rate, _: datetime) -> Rate:
+    """As it was: what breaks is the metric."""
+    return rate
+
+
 BREAKS: Mapping[str, Callable[[Rate, datetime], Rate]] = {
     "broken tide": broken_tide,
     "swinging": swinging,
     "runaway": runaway,
-    "dead metric": lambda rate, _: rate,
+    "doubled": doubled,
+    "shifted": shifted,
+    "rough": rough,
     **{name: VARIANTS[name] for name in ("flash crowd", "launch ×20")},
+    **dict.fromkeys(("nothing", "dead metric", "stuck metric", "half metric"), usual),
 }
-DEAD = (DAY + 6 * HOUR, DAY + 20 * HOUR)
-"""Of the dead metric: from and until when, after the first judged day of the variants, nothing comes."""
+AWAY = (DAY + 6 * HOUR, DAY + 20 * HOUR)
+"""Of a metric that breaks: from and until when, after the first judged day of the variants."""
+
+
+def stuck(values: np.ndarray) -> np.ndarray:
+    """The metric's last true value, again and again."""
+    return np.full_like(values, values[0])
+
+
+def half(values: np.ndarray) -> np.ndarray:
+    """One of two exporters is gone."""
+    return values / 2
+
+
+TOLD: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {"stuck metric": stuck, "half metric": half}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One series, its judged days, and between which instants its metric is dead."""
+    """One series, its judged days, what its metric tells, and between which instants it tells nothing."""
 
     name: str
     trace: Trace
     days: tuple[datetime, ...]
+    told: History
     dead: tuple[datetime, datetime] | None = None
 
     def known(self, now: datetime) -> History:
         """What may be seen at `now`."""
         if self.dead and self.dead[0] <= now < self.dead[1]:
-            return self.trace.known(self.dead[0])
-        return self.trace.known(now)
+            now = self.dead[0]
+        return replace(self.trace, minutes=self.told).known(now)
 
 
 @dataclass(kw_only=True)
@@ -134,9 +177,6 @@ def main() -> None:
     ask.add_argument("--jobs", type=int, default=2, help="processes")
     asked = ask.parse_args()
     (settings,) = load_config(CONFIG, environ={}).functions
-    settings = settings.model_copy(
-        update={"forecast": settings.forecast.model_copy(update={"forecaster": "seasonal", "backtest_days": 7})}
-    )
     cases = [case for case in (*varied(asked.days), *traced(asked)) if any(word in case.name for word in asked.only)]
     rows: list[Row] = []
     with ProcessPoolExecutor(asked.jobs) as pool:
@@ -147,10 +187,11 @@ def main() -> None:
 
 
 def traced(asked: argparse.Namespace) -> Iterator[Case]:
-    for trace in traces(asked.folder):
-        days = trace.days(asked.days)
-        if days and any(trace.rate[day : day + DAY].sum() for day in days):
-            yield Case(name=trace.name, trace=short(trace), days=days)
+    for whole in traces(asked.folder):
+        days = whole.days(asked.days)
+        if days and any(whole.rate[day : day + DAY].sum() for day in days):
+            trace = short(whole)
+            yield Case(name=trace.name, trace=trace, days=days, told=trace.minutes)
 
 
 def varied(count: int) -> Iterator[Case]:
@@ -159,9 +200,14 @@ def varied(count: int) -> Iterator[Case]:
     rate = scaled_rate(source)
     first = midnights(rate, JUDGED)[0]
     days = tuple(first + DAY * (1 + n) for n in range(count))
+    start, end = first + AWAY[0], first + AWAY[1]
     for name, change in BREAKS.items():
-        dead = (first + DEAD[0], first + DEAD[1]) if name == "dead metric" else None
-        yield Case(name=name, trace=short(drawn("sample", source, change(rate, first))), days=days, dead=dead)
+        trace = short(drawn("sample", source, change(rate, first)))
+        told = trace.minutes.series.copy()
+        if name in TOLD:
+            told[start : end - MINUTE] = TOLD[name](told[start : end - MINUTE].to_numpy())
+        dead = (start, end) if name == "dead metric" else None
+        yield Case(name=name, trace=trace, days=days, told=replace(trace.minutes, series=told), dead=dead)
 
 
 def short(trace: Trace) -> Trace:
@@ -184,7 +230,9 @@ def measured(settings: FunctionConfig, margin: float, case: Case) -> Row:
     )
     moments = [day + n * HOUR for day in case.days for n in range(24)]
     life = Life(footing=Footing(rung=Rung.CHAMPION, since=moments[0] - LOOK_BACK))
-    without = {now: planned(settings, case, now) for now in moments}
+    with tempfile.TemporaryDirectory() as folder:
+        plans = Plans(settings=settings, every=HOUR, fits=FitFolder(folder=Path(folder)), known=case.known)
+        without = dict(zip(moments, plans.of(case.days), strict=True))
     documents = {
         WITHOUT: {now: plan.wanted for now, plan in without.items()},
         WITH: {now: followed(settings, case, life, without[now]) for now in moments},

@@ -20,32 +20,27 @@ import argparse
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from living import Plans
 from scoreboard import CONFIG, SAMPLE, varied
 from traces import DAY, JUDGED, SEED, Trace, traces
 from variants import BEGINS
 
 from planner.base import MINUTE
-from planner.config import FunctionConfig, load_config
-from planner.cycle import REFIT
+from planner.config import load_config
 from planner.fits import FitFolder
-from planner.forecasters.keeping import Fits
 from planner.gate import Mode, Standing, Verdict, rule
-from planner.history import History
-from planner.pipeline import Question, reasoned
 from planner.plan import Plan
 from planner.policies import gate_rules
-from planner.provision import LiveDocument, ProvisionConfig
+from planner.provision import ProvisionConfig
 from planner.reading import least_values
 from planner.regret import MOST_SHARE, ideal_minutes
 from planner.replay import Floats, Put, State, replay_document
-from planner.store import Point
-from planner.watch import surprise
 
 PUT = Put(evaluation_lag=2)
 OFTEN, GATED = "every plan", "the gate"
@@ -79,43 +74,6 @@ class Tick:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plans:
-    """How they are made."""
-
-    settings: FunctionConfig
-    every: timedelta
-    fits: Fits
-
-    def of(self, case: Case, *, anew: bool) -> Iterator[Tick]:
-        """The plans of the judged days: by the choice at the day's beginning, or after a surprise, or each by its own.
-
-        As the daemon has it: a choice of too few past days is followed by none.
-        """
-        load = case.trace.minutes.series.ffill()
-        for day in case.days:
-            chosen, newest = None, None
-            for part in range(DAY // self.every):
-                now = day + part * self.every
-                known = case.trace.known(now)
-                if anew or (chosen and now - chosen.at >= REFIT and newest and surprised(newest, known)):
-                    chosen = None
-                question = Question(
-                    now=now, horizon=DAY, history=known, live=LiveDocument(), instance_concurrency=1, chosen=chosen
-                )
-                made = reasoned(self.settings, question, fits=self.fits)
-                newest, chosen = made.plan, made.decision.chosen if made.decision.chosen.settled else None
-                yield Tick(plan=newest, load=np.asarray(load[now : now + self.every - MINUTE], dtype=np.float64))
-
-
-def surprised(plan: Plan, known: History) -> bool:
-    """Whether verify would have seen a surprise at one of the minutes since the plan was made."""
-    assert plan.evidence is not None, "the plan of a forecast"
-    since = known.series[plan.created_at :]
-    points = [Point(at=at, step=MINUTE, value=value) for at, value in zip(since.index, since.to_numpy(), strict=True)]
-    return any(surprise(plan.evidence.band, points[:end]) for end in range(1, len(points) + 1))
-
-
-@dataclass(frozen=True, kw_only=True)
 class Row:
     """One way of pushing one series' plans.
 
@@ -140,11 +98,13 @@ def main() -> None:
     ask.add_argument("--only", nargs="*", default=[""], help="series whose names hold one of these")
     asked = ask.parse_args()
     (settings,) = load_config(CONFIG, environ={}).functions
-    every = asked.minutes * MINUTE
     found: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
-        plans = Plans(settings=settings, every=every, fits=FitFolder(folder=Path(folder)))
-        for case in (case for case in cases(asked.folder, asked.days) if any(word in case.name for word in asked.only)):
+        fits = FitFolder(folder=Path(folder))
+        for case in cases(asked.folder, asked.days):
+            if not any(word in case.name for word in asked.only):
+                continue
+            plans = Plans(settings=settings, every=asked.minutes * MINUTE, fits=fits, known=case.trace.known)
             rows = measured(plans, case, anew=asked.anew)
             print("\n".join(shown(row) for row in rows), flush=True)
             found += rows
@@ -166,9 +126,16 @@ def measured(plans: Plans, case: Case, *, anew: bool) -> list[Row]:
     """A row for each gate, on the same plans."""
     rows: list[Row] = []
     for chosen in (KEPT, ANEW) if anew else (KEPT,):
-        ticks = tuple(plans.of(case, anew=chosen == ANEW))
+        ticks = tuple(ticked(replace(plans, anew=chosen == ANEW), case))
         rows += [lived(case, f"{gate}, {chosen}", decide, ticks) for gate, decide in gates(plans).items()]
     return [replace(row, beside=row.hours / rows[0].hours) for row in rows]
+
+
+def ticked(plans: Plans, case: Case) -> Iterator[Tick]:
+    load = case.trace.minutes.series.ffill()
+    for plan in plans.of(case.days):
+        came = load[plan.created_at : plan.created_at + plans.every - MINUTE]
+        yield Tick(plan=plan, load=np.asarray(came, dtype=np.float64))
 
 
 def gates(plans: Plans) -> dict[str, Gate]:

@@ -20,14 +20,15 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.base import MINUTE, floor_minute, minutes_between, utc
+from planner.base import EPOCH, MINUTE, floor_minute, minutes_between, utc
 from planner.errors import DocumentError
 from planner.provision import ProvisionConfig, ScheduledAction, TrackingPolicy
 
 Minutes: TypeAlias = NDArray[np.int64]
 NONE = -1
 """The schedule's value where no action has one."""
-LOOK_BACK = 35 * 24 * 60
+DAY, QUARTER = 24 * 60, 15
+LOOK_BACK = 35 * DAY
 """Minutes in which an earlier trigger of a cron is looked for minute by minute; further back, day by day."""
 RARE = 5 * 366
 """Days in which it is looked for in all: a leap day is found, and 30 February given up."""
@@ -209,28 +210,37 @@ def _cron_hits(rule: Trigger, start: datetime, minutes: int, zone: str) -> NDArr
     return hits
 
 
+@lru_cache(maxsize=256)
+def _offsets(day: int, zone: str) -> Minutes:
+    """Minutes by which local time is ahead of UTC in each minute of a UTC day, counted from 1970."""
+    place, midnight = ZoneInfo(zone), EPOCH + timedelta(days=day)
+    # Zones move by whole quarters of an hour, so one look-up a quarter is exact when the quarters are UTC's.
+    quarters = [
+        int((midnight + timedelta(minutes=at)).astimezone(place).utcoffset() // MINUTE)  # type: ignore[operator]  # an aware datetime has an offset
+        for at in range(0, DAY, QUARTER)
+    ]
+    return np.repeat(np.array(quarters, dtype=np.int64), QUARTER)
+
+
 @lru_cache(maxsize=8)
 def _local_fields(start: datetime, minutes: int, zone: str) -> tuple[Minutes, ...]:
     """Local minute, hour, day of month, month and ISO weekday of each minute from LOOK_BACK before `start`."""
     first = floor_minute(start) - timedelta(minutes=LOOK_BACK)
     count = LOOK_BACK + minutes
-    # Zones move by whole quarters of an hour, so one look-up a quarter is exact when the quarters are UTC's.
-    lead_in = first.minute % 15
-    place = ZoneInfo(zone)
-    offsets = [
-        int((first + timedelta(minutes=15 * i - lead_in)).astimezone(place).utcoffset() // MINUTE)  # type: ignore[operator]  # an aware datetime has an offset
-        for i in range((count + lead_in) // 15 + 1)
-    ]
-    local = int(first.timestamp() // 60) + np.arange(count) + np.repeat(offsets, 15)[lead_in : lead_in + count]
-    days = local // 1440
-    dates = days.astype("datetime64[D]")
+    begun = int(first.timestamp() // 60)
+    lead_in = begun % DAY
+    days = range(begun // DAY, (begun + count - 1) // DAY + 1)
+    offsets = np.concatenate([_offsets(day, zone) for day in days])[lead_in : lead_in + count]
+    local = begun + np.arange(count) + offsets
+    local_days = local // DAY
+    dates = local_days.astype("datetime64[D]")
     months = dates.astype("datetime64[M]")
     return (
         local % 60,
         local // 60 % 24,
         (dates - months.astype("datetime64[D]")).astype(np.int64) + 1,
         months.astype(np.int64) % 12 + 1,
-        (days + 3) % 7 + 1,
+        (local_days + 3) % 7 + 1,
     )
 
 
