@@ -26,7 +26,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from living import Plans
+from living import Plans, promise
 from traces import DAY, JUDGED, LATENCY, SEED, Trace, drawn, midnights, scaled_rate, traces
 from variants import VARIANTS, Rate, minutes
 
@@ -36,7 +36,7 @@ from planner.base import MINUTE, FunctionRef
 from planner.config import FunctionConfig, load_config
 from planner.fallbacks import Kept
 from planner.fits import FitFolder
-from planner.hindsight import Came, cold_share
+from planner.hindsight import Came, still_cold
 from planner.history import History
 from planner.ladder import LOOK_BACK, Footing, Promise, Rung, Signs, judged
 from planner.ladder import judge as step
@@ -325,13 +325,7 @@ def cold(settings: FunctionConfig, life: Life, known: History) -> float | None:
     load = known.series[start : known.end - MINUTE].ffill().fillna(0.0).to_numpy()
     came = Came(start=start, load=load, instance_concurrency=1, start_up=settings.capacity.start_up)
     # As `judge` has it: the plans are made against an empty document, so a put destroys nothing here.
-    return cold_share(stood[first:], came, put=None)
-
-
-def promise(rung: Rung, plan: Plan) -> Promise:
-    assert plan.evidence is not None
-    band = plan.evidence.band
-    return Promise(rung=rung, made=plan.created_at, start=band.start, slot=band.slot, high=band.values[-1])
+    return still_cold(stood[first:], came, put=None)
 
 
 def rules(settings: FunctionConfig) -> Rules:

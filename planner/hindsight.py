@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -21,6 +21,9 @@ REGRET_LEAST, REGRET_TIMES = 0.02, 10.0
 """Cold share since the push, at least and in times the objective, from which it is regretted ..."""
 BETTER = 0.5
 """... if the document that stood before would have left no more than this share of it cold."""
+STILL = 30 * MINUTE
+"""What was cold before that, and is no more, is no reason for another plan: those made since have caught up."""
+NOTHING = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -49,6 +52,24 @@ def cold_share(
     In order of time; each is put when it comes, and a put destroys what is above its default target. Without `begin`
     the first stood before the load began; with `begin` it was put on that.
     """
+    return _cold(documents, came, begin, put) / max(float(came.load.sum()), NOTHING)
+
+
+def still_cold(documents: Sequence[tuple[datetime, ProvisionConfig]], came: Came, put: Put | None = PUT) -> float:
+    """The same share, or that of the newest STILL of the load where it is smaller."""
+    before = replace(came, load=came.load[: -(STILL // MINUTE)])
+    cold = _cold(documents, came, None, put)
+    newest = cold - _cold(documents, before, None, put)
+    return min(
+        cold / max(float(came.load.sum()), NOTHING),
+        newest / max(float(came.load.sum() - before.load.sum()), NOTHING),
+    )
+
+
+def _cold(
+    documents: Sequence[tuple[datetime, ProvisionConfig]], came: Came, begin: State | None, put: Put | None
+) -> float:
+    """Concurrency-minutes that found no warm instance."""
     cold, state = 0.0, begin
     starts = [max(since, came.start) for since, _ in documents]
     for (_, document), start, end in zip(documents, starts, [*starts[1:], came.end], strict=True):
@@ -65,7 +86,7 @@ def cold_share(
             put=put if state else None,
         )
         cold, state = cold + float(found.cold[0]), found.end
-    return cold / max(float(came.load.sum()), 1e-9)
+    return cold
 
 
 def standing(document: ProvisionConfig, came: Came) -> State:

@@ -26,12 +26,14 @@ LONG, LONG_LEAST, LONG_COVERAGE = 96, 48, 0.85
 """A slow slip: of the newest 96 slots, a day, less than this share stayed within; 48 must be known. Bands of healthy
 traces miss 1 to 4 % of a day's slots, and up to 12 % in their worst day."""
 SHORTFALL_LEAST = 0.05
-"""Cold share of the last two hours from which the plan itself is in doubt, whatever its band said ..."""
+"""Cold share of the last two hours, and still of the last half hour, from which the plan itself is in doubt, whatever
+its band said ..."""
 SHORTFALL_TIMES = 20.0
 """... and times the objective: an owner who accepts 1 % is not disturbed at 5 %."""
 HURTS_TIMES = 5.0
 """Times the objective that must have been cold for a band that misses to count: where the guard catches what the
-forecast misses, another plan costs more hours and leaves no less cold."""
+forecast misses, another plan costs more hours and leaves no less cold. So it does where the plans made since the load
+broke have caught up (`hindsight.STILL`)."""
 STALE_TIMES = 4
 """Times the freshness that the owner asks for: with an older metric no forecast of today is one. Until then the gate
 alone lets nothing be lowered."""
@@ -107,8 +109,9 @@ class Signs:
     """What is on record at `now`.
 
     `served`: slots under the plans of the rung it stands on, since it stands there; `shadow`: the same under the
-    champion's. `age`: of the newest metric; None where there is none. `cold`: share of the last hours' load that found
-    no warm instance, as replayed; None where too little is known. `relapses`: earlier descents within RELAPSE.
+    champion's. `age`: of the newest metric; None where there is none. `cold`: share of the load that found no warm
+    instance in the last hours, and still in the newest half hour, as replayed; None where too little is known.
+    `relapses`: earlier descents within RELAPSE.
     """
 
     now: datetime
@@ -238,7 +241,9 @@ def _short(signs: Signs) -> str:
     bound = max(SHORTFALL_LEAST, SHORTFALL_TIMES * signs.objective)
     if signs.cold is None or signs.cold <= bound:
         return ""
-    return f"{signs.cold:.1%} of the last hours' load found no warm instance, more than {bound:.1%}"
+    return (
+        f"{signs.cold:.1%} of the load found no warm instance in the last hours and still does, more than {bound:.1%}"
+    )
 
 
 def _passed(footing: Footing, signs: Signs) -> bool:

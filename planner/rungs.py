@@ -23,7 +23,7 @@ from planner.fc.port import FunctionCompute
 from planner.footing import climbs, footing, note_promise, note_step, promises, relapses
 from planner.forecasters.keeping import Fits
 from planner.forecasters.prophet import FitError
-from planner.hindsight import LEAST, MOST, Came, cold_share, regretted
+from planner.hindsight import LEAST, MOST, Came, regretted, still_cold
 from planner.history import History
 from planner.ladder import LOOK_BACK, Footing, Rung, Signs, coverage_of, fallen, judge, judged, trouble
 from planner.lately import Lately, lately
@@ -315,7 +315,7 @@ class _Tick:
         )
 
     def cold(self, known: History) -> float | None:
-        """Cold share of the last hours under what stood, since the function stands on its rung."""
+        """Cold share under what stood of the last hours, and still, since the function stands on its rung."""
         since = max(self.footing.since, known.end - RECENT_LOAD, known.start)
         stood = [each for each in reversed(self.applied) if each.began_at < known.end]
         if self.question is None or not stood:
@@ -333,7 +333,7 @@ class _Tick:
             instance_concurrency=self.question.instance_concurrency,
             start_up=self.lead.span,
         )
-        return cold_share(documents, came)
+        return still_cold(documents, came)
 
     def document(self, attempt: Attempt) -> ProvisionConfig:
         return self.world.store.plan(attempt.plan_id).wanted

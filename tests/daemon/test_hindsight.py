@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planner.base import MINUTE
-from planner.hindsight import LEAST, MOST, Came, cold_share, regretted
+from planner.hindsight import LEAST, MOST, Came, cold_share, regretted, still_cold
 from planner.provision import ProvisionConfig
 from tests.builders import NOON
 
@@ -27,6 +27,22 @@ def test_each_document_counts_from_when_it_was_put() -> None:
     only, late = cold_share([(NOON, LOW)], a_load(10.0)), cold_share([(NOON, HIGH)], a_load(10.0))
     assert (late, only) == (0, 0.6)
     assert 0.3 < found < 0.45
+
+
+def test_what_is_cold_no_more_counts_as_little_as_the_newest_half_hour() -> None:
+    """Worked: a load of ten finds four instances; after an hour there are ten, or the load is a fifth of it."""
+    hours = a_load(10.0, 120)
+    assert still_cold([(NOON, LOW)], hours) == cold_share([(NOON, LOW)], hours) == 0.6
+    caught_up = [(NOON, LOW), (NOON + 60 * MINUTE, HIGH)]
+    assert cold_share(caught_up, hours) > 0.3
+    assert still_cold(caught_up, hours) == 0
+    fallen = Came(start=NOON, load=np.repeat([10.0, 2.0], 60), instance_concurrency=1, start_up=2 * MINUTE)
+    assert still_cold([(NOON, LOW)], fallen) == 0
+
+
+def test_what_is_cold_only_now_counts_by_all_of_the_hours() -> None:
+    risen = Came(start=NOON, load=np.repeat([2.0, 10.0], [110, 10]), instance_concurrency=1, start_up=2 * MINUTE)
+    assert still_cold([(NOON, LOW)], risen) == cold_share([(NOON, LOW)], risen) == 60 / 320
 
 
 def test_what_a_document_has_when_the_load_begins_is_not_held_against_it() -> None:
