@@ -50,9 +50,9 @@ def keep_as_fit(store: Store, function: FunctionRef, chosen: Chosen, *, at: date
 
 def newest(store: Store, function: FunctionRef, now: datetime) -> Chosen | None:
     """The choice to follow at `now`; None where none was kept, or other code made it, or it is too old."""
-    for event in store.control.events(function, KIND, limit=1):
+    for event in store.control.events(function, KIND, until=now, limit=1):
         facts = json.loads(event.facts)
-        if facts["code"] == _code() and abs(now - event.at) <= LASTS:
+        if facts["code"] == _code() and now - event.at <= LASTS:
             return _chosen(facts)
     return None
 

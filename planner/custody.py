@@ -150,7 +150,9 @@ def close_unfinished(
     for attempt in store.unfinished(function):
         _refuse_running(attempt, still_runs(attempt.who, attempt.began_at, clock.now()))
         begun = f"Apply {attempt.id} of plan {attempt.plan_id}, begun {attempt.began_at:%H:%M:%S} UTC"
-        if (rest := (attempt.began_at + SETTLED - clock.now()).total_seconds()) > 0:
+        # No longer, though it began in the future: by a clock that was wrong.
+        rest = min(attempt.began_at + SETTLED - clock.now(), SETTLED).total_seconds()
+        if rest > 0:
             say(f"{begun}, was killed; what it sent may be on its way: waiting {rest:.0f} s.")
             clock.sleep(rest)
         plan = store.plan(attempt.plan_id)

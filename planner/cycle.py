@@ -167,7 +167,7 @@ def _verify(world: World, now: datetime) -> Finding:
     looks_back = not drifted and (now - EPOCH) // MINUTE % (REGRET // MINUTE) == 0
     regret = rungs.take_back(world, now, pushed_by=DAEMON) if looks_back else ""
     said += filter(None, [regret])
-    replan = answers or bool(regret) or (heals and _calm_since(world, lately))
+    replan = answers or bool(regret) or (heals and _calm(world, lately, now))
     return Finding(
         sentence="; ".join(said),
         replan=replan,
@@ -282,7 +282,8 @@ def _approved(world: World, now: datetime) -> Proposal | None:
     if last is None or not last.approved or last.decided_at is None or now >= last.expires_at:
         return None
     applied = world.store.last_applied(world.function)
-    return None if applied is not None and applied.began_at >= last.decided_at else last
+    used = applied is not None and last.decided_at <= applied.began_at <= now
+    return None if used else last
 
 
 def _last_proposal(world: World) -> Proposal | None:
@@ -295,7 +296,8 @@ def _standing(world: World, made: Plan, newest: datetime | None, applied: Plan |
     return Standing(
         now=now,
         applied=applied,
-        pushed_at=last.began_at if last else None,
+        # By a clock that was wrong it may lie in the future, and then it is no reason to wait.
+        pushed_at=last.began_at if last and last.began_at <= now else None,
         held=custody.held(world.store, settings, applied, now),
         fresh=newest is not None and now - newest <= settings.daemon.fresh_within,
         undoes=custody.undoes(world.store, settings, made, applied, now),
@@ -354,7 +356,7 @@ def _ran_before(world: World, job: Job, moment: datetime) -> bool:
     return last is None or last.began_at <= moment
 
 
-def _calm_since(world: World, moment: datetime) -> bool:
+def _calm(world: World, since: datetime, now: datetime) -> bool:
     """Whether fewer than two documents were sent since then: with another tool that insists nobody races."""
     sent = world.store.applied(world.function, limit=2)
-    return len(sent) < 2 or sent[-1].began_at <= moment
+    return sum(since < each.began_at <= now for each in sent) < 2

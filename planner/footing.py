@@ -18,9 +18,9 @@ REACH = timedelta(hours=8)
 """Of a plan's band so much is kept: the next plan comes well before."""
 
 
-def footing(control: Control, function: FunctionRef) -> Footing:
+def footing(control: Control, function: FunctionRef, now: datetime) -> Footing:
     """Where the function stands: what its newest step says, and on the champion where it never made one."""
-    newest = next(iter(control.events(function, STEP, limit=1)), None)
+    newest = next(iter(control.events(function, STEP, until=now, limit=1)), None)
     return CHAMPION if newest is None else _read(newest)
 
 
@@ -65,9 +65,9 @@ def promises(control: Control, function: FunctionRef, now: datetime) -> tuple[Pr
     return tuple(_promise(event) for event in control.events(function, PROMISE, since=now - LOOK_BACK))
 
 
-def coverage(control: Control, function: FunctionRef) -> Coverage | None:
+def coverage(control: Control, function: FunctionRef, now: datetime) -> Coverage | None:
     """How promises were kept, as known at the newest one; None before the first."""
-    for event in control.events(function, PROMISE, limit=1):
+    for event in control.events(function, PROMISE, until=now, limit=1):
         facts = json.loads(event.facts)
         return Coverage(kept=facts["kept"], slots=facts["slots"]) if "kept" in facts else None
     return None

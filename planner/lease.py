@@ -2,7 +2,8 @@
 
 A lease lies in the database that daemons share. Its holder counts its time from before it asked, on a clock that goes
 on while the machine is suspended, so that it stops sending before anybody else may begin. Takers compare the end on
-record with their own wall clock: machines that share a database have to agree on the time within a few seconds.
+record with their own wall clock: machines that share a database have to agree on the time within a few seconds. An end
+that lies far ahead, by a clock that was wrong, holds nobody up: what nobody renewed while a taker watched is free.
 """
 
 from __future__ import annotations
@@ -45,6 +46,14 @@ class _Held:
     """On the clock of `ticks`."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Watched:
+    """A lease of somebody else, and since when it has been the same, on the clock of `ticks`."""
+
+    lease: Lease
+    since: float
+
+
 class Leases:
     """The leases of one daemon, `holder`. `ticks` gives seconds on a clock that nobody sets."""
 
@@ -53,6 +62,7 @@ class Leases:
     ) -> None:
         self._control, self.holder, self._clock, self._ticks = control, holder, clock, ticks
         self._held: dict[FunctionRef, _Held] = {}
+        self._others: dict[FunctionRef, _Watched] = {}
         self._lock = Lock()
 
     def keep(self, function: FunctionRef) -> bool:
@@ -84,11 +94,16 @@ class Leases:
                 self._control.give_up(held.lease, now=self._clock.now())
 
     def _take(self, function: FunctionRef) -> _Held | None:
-        asked = self._ticks()
-        lease = self._control.take_lease(function, self.holder, now=self._clock.now(), lasts=LASTS)
+        asked, other = self._ticks(), self._others.get(function)
+        left = other.lease if other is not None and asked - other.since > LASTS.total_seconds() else None
+        lease = self._control.take_lease(function, self.holder, now=self._clock.now(), lasts=LASTS, left=left)
         if lease is None:
             self._held.pop(function, None)
+            found = self._control.lease(function)
+            if found is not None and (other is None or found != other.lease):
+                self._others[function] = _Watched(lease=found, since=asked)
             return None
+        self._others.pop(function, None)
         self._held[function] = _Held(lease=lease, ends=asked + LASTS.total_seconds())
         return self._held[function]
 

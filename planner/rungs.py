@@ -171,7 +171,7 @@ def take_back(world: Ground, now: datetime, *, pushed_by: str) -> str:
     Further pushes may have followed within minutes, each for a surprise, so more than the newest is looked at.
     """
     store, function = world.store, world.function
-    stands, applied = footing(store.control, function), store.applied(function, limit=CANDIDATES)
+    stands, applied = footing(store.control, function, now), store.applied(function, limit=CANDIDATES)
     if stands.rung not in FORECAST:
         return ""
     since = max(stands.since, now - MOST)
@@ -231,7 +231,7 @@ class _Tick:
             known = question.history.until(now)
         except UNMAKEABLE as error:
             question, excuse = None, error
-        applied, stands = store.applied(function, limit=CANDIDATES), footing(store.control, function)
+        applied, stands = store.applied(function, limit=CANDIDATES), footing(store.control, function, now)
         in_force = bool(applied) and holds_ours(store.plan(applied[0].plan_id).wanted)
         last = store.control.last_runs(function).get(Job.PLAN)
         first = stands.rung in FORECAST and not (last and last.failed)

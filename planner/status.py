@@ -287,5 +287,5 @@ def _care(store: Store, settings: FunctionConfig, now: datetime) -> Care:
         proposal=last if last is not None and last.approved is None and now < last.expires_at else None,
         lease=lease if lease is not None and now < lease.expires_at else None,
         runs=control.last_runs(function),
-        stands=footing(control, function),
+        stands=footing(control, function, now),
     )

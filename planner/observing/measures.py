@@ -60,7 +60,7 @@ class Measures:
         self._add(page, f.PAUSED, control.paused(world.function, now=now) is not None)
         frozen_now = frozen(freeze_windows(world.settings), now, world.settings.time_zone)
         self._add(page, f.FROZEN, frozen_now is not None)
-        self._add(page, f.RUNG, footing(control, world.function).rung.below_champion)
+        self._add(page, f.RUNG, footing(control, world.function, now).rung.below_champion)
         waiting = [
             each
             for each in control.proposals(world.function, limit=1)
@@ -148,7 +148,7 @@ class Measures:
         if newest is not None and newest.evidence is not None:
             for level, value in _quantiles(newest.evidence.band, now).items():
                 self._add(page, f.FORECAST, value, level=f"{level:g}")
-        kept = coverage(self._world.store.control, self._world.function)
+        kept = coverage(self._world.store.control, self._world.function, now)
         self._add(page, f.COVERAGE, kept.kept / kept.slots if kept and kept.slots else None)
 
     def _plan(self, page: Page, newest: Plan | None, now: datetime) -> None:

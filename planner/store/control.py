@@ -84,12 +84,18 @@ class Control:
         with self._database.reading() as session:
             return {str(kind): count for kind, count in session.execute(counted.group_by(AttemptRow.kind))}
 
-    def take_lease(self, function: FunctionRef, holder: str, *, now: datetime, lasts: timedelta) -> Lease | None:
+    def take_lease(
+        self, function: FunctionRef, holder: str, *, now: datetime, lasts: timedelta, left: Lease | None = None
+    ) -> Lease | None:
         """Take, or renew, the right to act until `now + lasts`; None while somebody else holds it.
 
-        One statement in one transaction decides, whatever the number of takers. A lease that was given up or ran out
-        goes to the next taker with a higher epoch.
+        One statement in one transaction decides, whatever the number of takers. A lease that was given up, that ran
+        out, or that is still as in `left` (nobody renewed it for long) goes to the next taker with a higher epoch.
         """
+        free = or_(LeaseRow.holder == holder, LeaseRow.expires_at <= now)
+        if left is not None:
+            same = and_(LeaseRow.epoch == left.epoch, LeaseRow.expires_at == left.expires_at)
+            free = or_(free, and_(LeaseRow.holder == left.holder, same))
         with self._database.writing() as session:
             fresh = insert_into(session, LeaseRow).values(
                 function=function.name,
@@ -107,7 +113,7 @@ class Control:
                         "epoch": LeaseRow.epoch + case((goes_on, 0), else_=1),
                         "expires_at": now + lasts,
                     },
-                    where=or_(LeaseRow.holder == holder, LeaseRow.expires_at <= now),
+                    where=free,
                 ).returning(LeaseRow.epoch)
             ).scalar()
         if taken is None:
@@ -216,12 +222,23 @@ class Control:
             )
 
     def events(
-        self, function: FunctionRef, kind: str, *, since: datetime | None = None, limit: int | None = None
+        self,
+        function: FunctionRef,
+        kind: str,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int | None = None,
     ) -> tuple[Event, ...]:
-        """Events of a kind that happened at `since` or later, newest first, at most `limit`; those noted last first."""
+        """Events of a kind from `since` to `until`, both included: the newest first, of one instant those noted last.
+
+        At most `limit`. Who asks for the newest says until when: a clock that was wrong may have noted later ones.
+        """
         query = select(EventRow).where(_mine(EventRow, function), EventRow.kind == kind)
         if since is not None:
             query = query.where(EventRow.at >= since)
+        if until is not None:
+            query = query.where(EventRow.at <= until)
         with self._database.reading() as session:
             rows = session.scalars(query.order_by(EventRow.at.desc(), EventRow.id.desc()).limit(limit))
             return tuple(map(convert.event, rows))

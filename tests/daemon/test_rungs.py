@@ -42,6 +42,11 @@ def swinging(history: History) -> History:
     return replace(history, series=history.series * np.where((since >= 0) & (since % 2 == 0), 9.0, 1.0))
 
 
+def stands(site: Site) -> Footing:
+    """Where the function stands now."""
+    return footing(site.store.control, ASR, site.clock.now())
+
+
 def applied(site: Site) -> list[Plan]:
     return [site.store.plan(each.plan_id) for each in reversed(site.store.applied(ASR, limit=99))]
 
@@ -57,11 +62,11 @@ def test_a_tide_that_breaks_takes_it_down_and_the_shadow_brings_it_back(site: Si
     daemon, _ = site.daemon(f"{AUTO}, plan_every: 15m")
     site.beat(daemon)
     running = []
-    while footing(site.store.control, ASR).rung is Rung.CHAMPION and site.clock.now() < START + 6 * HOUR:
+    while stands(site).rung is Rung.CHAMPION and site.clock.now() < START + 6 * HOUR:
         site.beat(daemon, QUARTER)
         running.append(site.fc.get_provision_config(ASR).target)
 
-    step = footing(site.store.control, ASR)
+    step = stands(site)
     assert step.rung is Rung.LAST_WEEK
     assert step.since <= START + 4 * HOUR
     assert step.sentence.startswith("from champion down to last-week: ")
@@ -76,7 +81,7 @@ def test_a_tide_that_breaks_takes_it_down_and_the_shadow_brings_it_back(site: Si
     other, _ = site.daemon(f"{AUTO}, plan_every: 1h", name="two")
     for _ in range(9):
         site.beat(other, HOUR)
-    back = footing(site.store.control, ASR)
+    back = stands(site)
     assert back.rung is Rung.CHAMPION
     assert back.since - step.since >= SHADOW
 
@@ -100,7 +105,7 @@ def test_a_dead_metric_goes_back_to_the_last_good_schedule_and_lowers_nothing(si
     for _ in range(6):
         site.beat(daemon, 30 * MINUTE)
 
-    step = footing(site.store.control, ASR)
+    step = stands(site)
     assert (step.rung, step.plan is not None) == (Rung.LAST_GOOD, True)
     assert "the newest metric is 2.5 h old, more than 2.0 h" in step.sentence
     blind = [plan for plan in applied(site) if plan.created_at > site.metric_ends + 30 * MINUTE]
@@ -131,6 +136,16 @@ def test_a_history_that_cant_be_read_any_more_doesnt_end_the_planning(site: Site
     assert steps(site) == [Rung.LAST_GOOD]
     assert "from champion down to last-good: no plan can be made: the table of points is empty" in site.said("plan")
     assert site.fc.get_provision_config(ASR).target >= ran
+
+
+def test_a_step_that_a_wrong_clock_noted_for_next_week_counts_then(site: Site) -> None:
+    daemon, _ = site.daemon(AUTO)
+    site.beat(daemon)
+    later = site.clock.now() + timedelta(days=7)
+    note_step(site.store.control, ASR, Footing(rung=Rung.GUARDRAILS, since=later, sentence="said"))
+    site.beat(daemon, QUARTER)
+    assert stands(site).rung is Rung.CHAMPION
+    assert "guardrails" not in site.said("plan")
 
 
 def test_a_source_that_fails_once_takes_nothing_down(site: Site) -> None:
@@ -208,7 +223,7 @@ def test_a_push_that_leaves_much_cold_which_the_one_before_would_not_is_taken_ba
     for _ in range(20):
         site.beat(daemon, MINUTE)
 
-    step = footing(site.store.control, ASR)
+    step = stands(site)
     assert (step.rung, step.plan) == (Rung.LAST_GOOD, first.plan_id)
     assert "of the load found no warm instance in the " in step.sentence
     assert f"back to plan {first.plan_id}" in step.sentence

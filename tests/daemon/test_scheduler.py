@@ -100,6 +100,35 @@ class TestLeases:
         assert lease is not None
         assert lease.holder == "daemon of me@two pid 1"
 
+    def test_who_was_killed_with_a_clock_a_week_ahead_is_replaced_as_soon_as_anybody(self, site: Site) -> None:
+        one, _ = site.daemon("mode: observe")
+        site.beat(one)
+        one.close()
+        two, _ = site.daemon("mode: auto", name="two")
+        ahead = site.clock.now() + timedelta(days=7)
+        site.store.begin(site.store.plan(1), who="daemon of me@one pid 1", at=ahead)
+        assert site.store.control.take_lease(ASR, "daemon of me@one pid 1", now=ahead, lasts=LASTS)
+        site.beat(two)
+        site.beat(two, LASTS)
+        lease = site.store.control.lease(ASR)
+        assert lease is not None
+        assert (lease.holder, site.puts()) == ("daemon of me@one pid 1", 0)
+        site.beat(two, BEAT)
+        lease = site.store.control.lease(ASR)
+        assert lease is not None
+        assert (lease.holder, lease.epoch) == ("daemon of me@two pid 1", 3)
+        site.beat(two, 15 * MINUTE)
+        assert (site.puts(), site.store.unfinished(ASR)) == (1, ())
+        assert site.clock.now() < START + timedelta(minutes=17), "it waited for nothing that lies a week ahead"
+
+    def test_who_renews_its_lease_keeps_it_whatever_its_clock_says(self, site: Site) -> None:
+        two, _ = site.daemon("mode: auto", name="two")
+        for n in range(10):
+            ahead = site.clock.now() + timedelta(days=7)
+            assert site.store.control.take_lease(ASR, "daemon of me@one pid 1", now=ahead, lasts=LASTS), n
+            site.beat(two, LASTS / 2)
+        assert site.puts() == 0
+
     def test_a_daemon_that_stood_still_before_its_put_sends_nothing(self, site: Site) -> None:
         one, (world,) = site.daemon("mode: auto")
         gate = Event()
