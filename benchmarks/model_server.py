@@ -45,6 +45,8 @@ CLOCK = os.sysconf("SC_CLK_TCK")
 
 def loaded(server: Server, text: bytes, connections: int, seconds: float) -> Load:
     """One burst, with its CPU."""
+    if server.process.poll() is not None:
+        raise SystemExit(f"{server.name} ended with {server.process.returncode} while it was measured: leave it out")
     spent, busy, begun = cpu(server.process.pid), machine(), time.perf_counter()
     before = generator()
     load = drive(server.port, server.name, text, connections, seconds)
@@ -167,6 +169,13 @@ class End:
         return f"{self.lost} of 16 lost, exit code {self.code}, {self.children} children left, {self.seconds:.2f} s"
 
 
+def kill(server: Server, members: list[int]) -> None:
+    for member in {server.process.pid, *members}:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(member, signal.SIGKILL)
+    server.process.wait()
+
+
 def end(server: Server) -> End:
     members = family(server.process.pid)
     connections = [socket.create_connection(("127.0.0.1", server.port), 30) for _ in range(16)]
@@ -187,10 +196,7 @@ def end(server: Server) -> End:
     spent = time.perf_counter() - begun
     time.sleep(0.2)
     left = [member for member in members if Path(f"/proc/{member}").exists() and member != server.process.pid]
-    for member in [server.process.pid, *left]:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(member, signal.SIGKILL)
-    server.process.wait()
+    kill(server, left)
     return End(16 - answered, code, spent, len(left))
 
 
@@ -335,7 +341,7 @@ def main() -> None:
         measure(servers, names, chosen.seconds, chosen.rounds)
     except BaseException:
         for server in servers:
-            end(server)
+            kill(server, family(server.process.pid) if server.process.poll() is None else [])
         raise
     report(servers)
     print()

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from model_server import frames
 from model_server.app import STATUS
 from model_server.errors import CallError
 from model_server.openapi import document
 from model_server.settings import Settings
+from model_server.worker import _questions
 from tests.model_server.serving import answer, request, serving, until
 
 
@@ -241,6 +245,18 @@ def test_answers_are_not_mixed_up_between_clients(server):
     for text, connection in zip(texts, connections, strict=True):
         (got,) = answer(connection).json
         assert (got["text"], got["label"]) == (text, int(text.startswith("flag")))
+
+
+def test_questions_come_in_one_piece_or_in_many_at_once_or_late():
+    ours, theirs = socket.socketpair()
+    with ours, theirs, ThreadPoolExecutor(1) as pool:
+        got = pool.submit(lambda: list(_questions(theirs)))
+        frame = frames.pack(frames.PREDICT, b'["one"]')
+        for piece in (frame * 2 + frame[:3], frame[3:7], frame[7:] + frames.pack(frames.WARM)):
+            ours.sendall(piece)
+            time.sleep(0.05)
+        ours.close()
+        assert got.result() == [(frames.PREDICT, b'["one"]')] * 3 + [(frames.WARM, b"")]
 
 
 def test_a_crowd_is_served_in_batches(server):
