@@ -354,14 +354,15 @@ def test_at_sigterm_a_request_whose_head_is_not_there_holds_nothing_up(tmp_path)
 def test_behind_a_model_that_is_stuck_nothing_waits_whose_client_is_gone_or_whose_time_is_over(tmp_path):
     with serving(tmp_path, "--timeout-seconds", "2") as server:
         server.ready()
-        stuck = server.send("slow 1000")
-        until(lambda: any("slow 1000" in line for line in server.journal), "it is computed")
+        stuck = server.send("slow 60")
+        until(lambda: any("slow 60" in line for line in server.journal), "it is computed")
         gone, late = server.send("gone"), server.send("late")
         until(lambda: server.metric("model_server_queue_texts") == 2, "both wait")
         gone.close()
         until(lambda: server.metric("model_server_queue_texts") == 1, "the one whose client is gone is let go")
         assert [answer(connection).status for connection in (stuck, late)] == [504, 504]
         until(lambda: server.metric("model_server_queue_texts") == 0, "and so is the one that came too late")
+        os.kill(server.worker, signal.SIGKILL)
 
 
 def test_beyond_its_connections_it_refuses_work_and_answers_probes(tmp_path):
