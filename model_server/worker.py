@@ -96,12 +96,23 @@ def _questions(channel: socket.socket) -> Iterator[tuple[bytes, bytes]]:
         while soon and not poll.poll(0):
             os.sched_yield()  # whoever else wants this CPU goes first
             soon = time.perf_counter() - begun < _SOON_SECONDS
-        header = channel.recv(frames.LENGTH.size, socket.MSG_WAITALL)
+        header = _exactly(channel, frames.LENGTH.size)
         if not header:
             return
         soon = time.perf_counter() - begun < _SOON_SECONDS
-        frame = channel.recv(frames.LENGTH.unpack(header)[0], socket.MSG_WAITALL)
+        frame = _exactly(channel, frames.LENGTH.unpack(header)[0])
+        if not frame:
+            return
         yield frame[:1], frame[1:]
+
+
+def _exactly(channel: socket.socket, size: int) -> bytes:
+    """So many bytes; none where the other end closes before."""
+    read = channel.recv(size, socket.MSG_WAITALL)
+    while 0 < len(read) < size:  # it was stopped meanwhile, as FC freezes instances, and got what was there
+        more = channel.recv(size - len(read), socket.MSG_WAITALL)
+        read = read + more if more else b""
+    return read
 
 
 def _answer(model: Model, texts: list[str]) -> bytes:

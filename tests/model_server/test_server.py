@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
+import signal
 import socket
+import subprocess
+import sys
+import termios
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,7 +21,7 @@ from model_server.errors import CallError
 from model_server.openapi import document
 from model_server.settings import Settings
 from model_server.worker import _questions
-from tests.model_server.serving import answer, request, serving, until
+from tests.model_server.serving import ROOT, answer, request, serving, until
 
 
 @pytest.fixture(scope="module")
@@ -257,6 +263,34 @@ def test_questions_come_in_one_piece_or_in_many_at_once_or_late():
             time.sleep(0.05)
         ours.close()
         assert got.result() == [(frames.PREDICT, b'["one"]')] * 3 + [(frames.WARM, b"")]
+
+
+_LISTENER = """
+import socket, sys
+from model_server.worker import _questions
+print(list(_questions(socket.socket(fileno=int(sys.argv[1])))))
+"""
+
+
+def test_a_process_that_is_frozen_in_the_middle_of_a_question_reads_on():
+    ours, theirs = socket.socketpair()
+    frame = frames.pack(frames.PREDICT, b'["one"]')
+    command = [sys.executable, "-c", _LISTENER, str(theirs.fileno())]
+    with ours, subprocess.Popen(command, cwd=ROOT, pass_fds=[theirs.fileno()], stdout=subprocess.PIPE) as process:
+        theirs.close()
+        for piece in (frame[:3], frame[3:7]):
+            ours.sendall(piece)
+            until(lambda: not _unread(ours), "it has read what there is")
+            process.send_signal(signal.SIGSTOP)
+            os.waitpid(process.pid, os.WUNTRACED)
+            process.send_signal(signal.SIGCONT)
+        ours.sendall(frame[7:])
+        ours.close()
+        assert process.stdout.read().decode() == repr([(frames.PREDICT, b'["one"]')]) + "\n"
+
+
+def _unread(channel: socket.socket) -> int:
+    return int.from_bytes(fcntl.ioctl(channel, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
 
 
 def test_a_crowd_is_served_in_batches(server):
