@@ -14,12 +14,13 @@ from typing import NoReturn
 
 from model_server import frames
 from model_server.batching import Batcher
-from model_server.errors import Draining, NotReady, WorkerLost
+from model_server.errors import Draining, InferenceFailed, NotReady, WorkerLost
 from model_server.link import Link
 
 _log = logging.getLogger("model_server")
 
 _WATCH_SECONDS = 0.5
+_LOST = "the process with the model has ended"
 
 
 class State(StrEnum):
@@ -117,21 +118,42 @@ class Lifecycle:
         return about
 
     async def _initialize(self) -> None:
-        about = await self._loaded()
-        self._move(State.WARMING, "warming up %d shapes", len(about.shapes))
         try:
-            kind, payload = await self._link.call(frames.WARM)
+            await self._warm_up()
+        except NotReady:
+            raise
         except WorkerLost as error:
             self._fail(str(error))
+        except Exception as error:  # noqa: BLE001  # else it would be warming up for ever
+            _log.exception("an error of the server", extra={"action": "error"})
+            self._fail(f"the server made an error: {type(error).__name__}: {error}")
+
+    async def _warm_up(self) -> None:
+        about = await self._loaded()
+        self._move(State.WARMING, "warming up %d shapes", len(about.shapes))
+        kind, payload = await self._link.call(frames.WARM)
         if kind != frames.WARMED:
             self._fail(payload.decode())
         gc.collect()
         gc.freeze()  # what is alive now stays alive: no full collection walks it in a request
         self._batcher = self._make_batcher(about)
-        await self._rehearse()
+        await self._ask_itself()
         self.ready_seconds = time.monotonic() - self._began
         seconds = json.loads(payload)["seconds"]
         self._move(State.READY, "ready after %.2f s, of which warming up took %.2f s", self.ready_seconds, seconds)
+
+    async def _ask_itself(self) -> None:
+        try:
+            await self._rehearse()
+        except InferenceFailed as error:
+            if self.state is not State.DRAINING:  # which refuses them too
+                self._fail(str(error))
+        except OSError as error:  # nothing depends on them but the time of the first request from outside
+            _log.warning("the server's own requests: %s", error, extra={"action": "rehearse"})
+        if self._link.lost.done():
+            self._fail(_LOST)
+        if self.state is State.FAILED:
+            raise NotReady(self.failure)
 
     async def _watch(self, stall_seconds: float) -> None:
         """End the server when its model's process ends or does not answer any more.
@@ -150,7 +172,7 @@ class Lifecycle:
                 _log.critical("the model has not answered for %g s", stall_seconds, extra={"action": "stall"})
                 break
         else:
-            _log.critical("the process with the model has ended", extra={"action": "worker_lost"})
+            _log.critical(_LOST, extra={"action": "worker_lost"})
         self.state, self.failure = State.FAILED, "the process with the model has ended or is stuck"
         self._stop(1)
 

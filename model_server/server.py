@@ -39,8 +39,10 @@ async def serve(settings: Settings, listener: socket.socket, channel: socket.soc
         return Batcher(link.ask, max_batch=about.max_batch, lengths=lengths, in_flight=in_flight, metrics=metrics)
 
     async def rehearsed() -> None:
-        await rehearse(front)
-        metrics.forget_invocations()
+        try:
+            await rehearse(front)
+        finally:
+            metrics.forget_invocations()
 
     def stop(code: int) -> None:
         codes.append(code)

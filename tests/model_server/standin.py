@@ -59,3 +59,23 @@ class Slow(StandIn):
         predictions = super().predict(texts)
         time.sleep(0.5)
         return predictions
+
+
+class Later(StandIn):
+    """Right when it is checked, and not when it is asked again."""
+
+    asked = 0
+
+    def predict(self, texts: Sequence[str]) -> list[Prediction]:
+        self.asked += list(texts) == ["Nice to meet you"]
+        if self.asked == 3:
+            self._fail()
+        return super().predict(texts)
+
+    def _fail(self) -> None:
+        raise RuntimeError("the stand-in was told to fail")
+
+
+class Ending(Later):
+    def _fail(self) -> None:
+        os._exit(1)

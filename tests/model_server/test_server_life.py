@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from model_server import frames
-from model_server.lifecycle import Lifecycle
+from model_server.lifecycle import Lifecycle, State
 from model_server.link import Link
 from model_server.settings import Settings
 from tests.emulator.instances.site import alive
@@ -63,6 +64,24 @@ def test_a_sigterm_among_its_own_requests_ends_with_0(tmp_path):
         assert server.call("GET", "/ready").status == 503
         server.process.send_signal(signal.SIGTERM)
         assert ended(server) == 0
+
+
+@pytest.mark.parametrize(("model", "word"), [("Later", "raised an error"), ("Ending", "has ended")])
+def test_a_model_that_fails_at_the_servers_own_requests_is_never_ready(tmp_path, model, word):
+    with serving(tmp_path, model=model) as server:
+        got = server.call("POST", "/initialize")
+        assert got.status == 500
+        assert word in got.json["error"]
+        assert not any("ready after" in str(line["message"]) for line in server.logs)
+    with serving(tmp_path, "--warm-up", "start", model=model) as server:
+        assert ended(server) == 1
+
+
+@pytest.mark.parametrize("flags", [("--max-text-characters", "20"), ("--timeout-seconds", "0.1")])
+def test_a_limit_that_its_own_requests_meet_keeps_it_from_nothing(tmp_path, flags):
+    with serving(tmp_path, *flags, model="Slow") as server:
+        server.ready()
+        assert server.call("GET", "/ready").status == 200
 
 
 def test_nothing_is_warm_before_initialize(tmp_path):
@@ -308,17 +327,63 @@ def test_a_batch_that_was_frozen_with_the_instance_is_no_stuck_model(tmp_path):
         assert server.invoke("one").status == 200
 
 
-@pytest.mark.anyio
-async def test_a_model_that_is_lost_before_its_warm_up_ends_the_server():
+def loaded_link() -> Link:
     link = Link()
     about = {"seconds": 1, "device": "cpu", "labels": ["ok", "flagged"], "shapes": [[1, 8]], "max_batch": 1}
-    codes: list[int] = []
     link.data_received(frames.pack(frames.LOADED, json.dumps(about).encode()))
+    return link
+
+
+def never(*_):
+    pytest.fail("it is not called")
+
+
+class Warming(asyncio.Transport):
+    """The way to a model that warms up as soon as it is asked to."""
+
+    def __init__(self, link: Link) -> None:
+        super().__init__()
+        self._link = link
+        link.connection_made(self)
+
+    def write(self, data):
+        assert data == frames.pack(frames.WARM)
+        self._link.data_received(frames.pack(frames.WARMED, b'{"seconds": 1}'))
+
+
+def raising(error):
+    async def rehearse():
+        raise error
+
+    return rehearse
+
+
+@pytest.mark.anyio
+async def test_where_the_machine_has_no_socket_for_its_own_requests_it_is_ready_without():
+    link = loaded_link()
+    Warming(link)
+    life = Lifecycle(link, lambda _: None, raising(OSError(24, "Too many open files")), never)
+    await life.initialize()
+    assert life.state is State.READY
+
+
+@pytest.mark.anyio
+async def test_an_error_of_the_server_while_it_warms_up_is_a_failure_and_no_warm_up_for_ever():
+    link = loaded_link()
+    Warming(link)
+    codes: list[int] = []
+    life = Lifecycle(link, lambda _: None, raising(ZeroDivisionError("a mistake")), codes.append)
+    await life.run(warm_up=True, stall_seconds=1)
+    assert codes == [1]
+    assert life.state is State.FAILED
+    assert "ZeroDivisionError" in life.failure
+
+
+@pytest.mark.anyio
+async def test_a_model_that_is_lost_before_its_warm_up_ends_the_server():
+    link = loaded_link()
     link.connection_lost(None)
-
-    def never(*_):
-        pytest.fail("there is nothing to ask")
-
+    codes: list[int] = []
     await Lifecycle(link, never, never, codes.append).run(warm_up=True, stall_seconds=1)
     assert codes == [1]
 
