@@ -15,7 +15,7 @@ import os
 import resource
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -24,8 +24,8 @@ from itertools import cycle
 from pathlib import Path
 from typing import TypeVar
 
-from scoreboard import CONFIG, SAMPLE
-from traces import DAY, traces
+from scoreboard import CONFIG
+from traces import DAY, drawn, scaled_rate
 
 from planner.base import MINUTE
 from planner.config import FunctionConfig, load_config
@@ -33,6 +33,8 @@ from planner.fits import FitFolder
 from planner.pipeline import Question, choose, make_plan
 from planner.provision import LiveDocument
 from planner.scheduler import WORKERS
+from planner.sources.files import read_history
+from planner.sources.sample import sample_path
 
 Found = TypeVar("Found")
 QUARTER = 15 * MINUTE
@@ -46,13 +48,17 @@ def main() -> None:
     (settings,) = load_config(CONFIG, environ={}).functions
     with tempfile.TemporaryDirectory() as folder:
         fits = FitFolder(folder=Path(folder))
-        measure(settings, [question(seed) for seed in range(asked.functions)], asked.chosen, fits)
+        measure(settings, list(asked_of(asked.functions)), asked.chosen, fits)
 
 
-def question(seed: int) -> Question:
-    (trace,) = traces(SAMPLE, seed=seed)
-    now = trace.minutes.end - DAY / 2
-    return Question(now=now, horizon=DAY, history=trace.known(now), live=LiveDocument(), instance_concurrency=1)
+def asked_of(count: int) -> Iterator[Question]:
+    with sample_path() as path:
+        source = read_history(path)
+    rate = scaled_rate(source)
+    for seed in range(count):
+        trace = drawn("sample", source, rate, seed=seed)
+        now = trace.minutes.end - DAY / 2
+        yield Question(now=now, horizon=DAY, history=trace.known(now), live=LiveDocument(), instance_concurrency=1)
 
 
 def measure(settings: FunctionConfig, questions: Sequence[Question], choosing: int, fits: FitFolder) -> None:
