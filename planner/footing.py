@@ -12,8 +12,10 @@ from planner.plan import Plan
 from planner.store import BOOKS, Event
 from planner.store.control import Control
 
-STEP, PROMISE = "rung", f"{BOOKS}forecast"
+STEP, PROMISE, UNMADE = "rung", f"{BOOKS}forecast", f"{BOOKS}unmade"
 """Kinds of events."""
+LATELY = timedelta(minutes=10)
+"""A plan that could not be made is tried again well within it."""
 REACH = timedelta(hours=8)
 """Of a plan's band so much is kept: the next plan comes well before."""
 
@@ -35,9 +37,19 @@ def note_step(control: Control, function: FunctionRef, stands: Footing) -> None:
     control.note_event(Event(function=function, kind=STEP, at=stands.since, sentence=stands.sentence, facts=facts))
 
 
+def note_unmade(control: Control, function: FunctionRef, why: str, now: datetime) -> None:
+    """Put on record that no plan of a forecast could be made."""
+    control.note_event(Event(function=function, kind=UNMADE, at=now, sentence=why, facts="{}"))
+
+
+def unmade(control: Control, function: FunctionRef, now: datetime) -> bool:
+    """Whether none could be made a moment ago."""
+    return bool(control.events(function, UNMADE, since=now - LATELY, until=now, limit=1))
+
+
 def relapses(control: Control, function: FunctionRef, now: datetime) -> int:
     """Descents from the champion within RELAPSE, but for the one that the function is on."""
-    steps = [_read(event).rung for event in control.events(function, STEP, since=now - RELAPSE)]
+    steps = [_read(event).rung for event in control.events(function, STEP, since=now - RELAPSE, until=now)]
     return sum(rung is Rung.CHAMPION for rung in steps)
 
 
@@ -62,7 +74,7 @@ def note_promise(
 
 def promises(control: Control, function: FunctionRef, now: datetime) -> tuple[Promise, ...]:
     """What is on record of the time that slots are judged of, newest first."""
-    return tuple(_promise(event) for event in control.events(function, PROMISE, since=now - LOOK_BACK))
+    return tuple(_promise(event) for event in control.events(function, PROMISE, since=now - LOOK_BACK, until=now))
 
 
 def coverage(control: Control, function: FunctionRef, now: datetime) -> Coverage | None:

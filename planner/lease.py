@@ -101,7 +101,8 @@ class Leases:
             self._held.pop(function, None)
             found = self._control.lease(function)
             if found is not None and (other is None or found != other.lease):
-                self._others[function] = _Watched(lease=found, since=asked)
+                # From now on: it may have been renewed while this waited for the database.
+                self._others[function] = _Watched(lease=found, since=self._ticks())
             return None
         self._others.pop(function, None)
         self._held[function] = _Held(lease=lease, ends=asked + LASTS.total_seconds())

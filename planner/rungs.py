@@ -16,16 +16,15 @@ import numpy as np
 from planner import choices, fallbacks
 from planner.base import MINUTE, FunctionRef, floor_minute, iso, minutes_between
 from planner.config import FunctionConfig
-from planner.due import Job
 from planner.errors import HistoryError, PlannerError
 from planner.fallbacks import Kept
 from planner.fc.port import FunctionCompute
-from planner.footing import climbs, footing, note_promise, note_step, promises, relapses
+from planner.footing import climbs, footing, note_promise, note_step, note_unmade, promises, relapses, unmade
 from planner.forecasters.keeping import Fits
 from planner.forecasters.prophet import FitError
 from planner.hindsight import LEAST, MOST, Came, regretted, still_cold
 from planner.history import History
-from planner.ladder import LOOK_BACK, Footing, Rung, Signs, coverage_of, fallen, judge, judged, trouble
+from planner.ladder import LOOK_BACK, Footing, Rung, Signs, Slot, coverage_of, fallen, judge, judged, trouble
 from planner.lately import Lately, lately
 from planner.lead import Lead
 from planner.pipeline import Question, reasoned
@@ -127,19 +126,17 @@ def planned(world: Ground, now: datetime, *, adopt: bool) -> Made:
     """
     tick = _Tick.of(world, now, adopt=adopt)
     champion = tick.attempt(tick.footing, Rung.CHAMPION)
-    if isinstance(champion, PlannerError) and tick.waits:
+    if isinstance(champion, PlannerError) and not tick.in_force:
         raise champion
-    signs = tick.signs() if tick.question else None
-    stands = judge(tick.footing, signs) if signs else tick.footing
+    slots = tick.slots() if tick.question else ()
+    stands = judge(tick.footing, tick.signs(slots)) if tick.question else tick.footing
     plan, stands = tick.best(stands, champion)
     control, function = world.store.control, world.function
-    said: tuple[str, ...] = ()
+    said = () if stands.rung is Rung.CHAMPION else (f"on the rung {stands.rung.value} since {iso(stands.since)}",)
     if stands is not tick.footing:
         note_step(control, function, stands)
         said = (stands.sentence,)
-    elif stands.rung is not Rung.CHAMPION:
-        said = (f"on the rung {stands.rung.value} since {iso(stands.since)}",)
-    coverage = coverage_of(signs.shadow) if signs else None
+    coverage = coverage_of(slots) if tick.question else None
     if isinstance(champion, Plan):
         note_promise(control, function, Rung.CHAMPION, champion, coverage)
         if stands.rung is not Rung.CHAMPION:
@@ -160,7 +157,7 @@ def planned(world: Ground, now: datetime, *, adopt: bool) -> Made:
         metric_end=tick.known.end if tick.known else None,
         again=again,
         said=said,
-        slips=bool(signs and trouble(signs.shadow)),
+        slips=bool(trouble(slots)),
     )
 
 
@@ -219,8 +216,7 @@ class _Tick:
     lead: Lead
     live: LiveDocument
     applied: tuple[Attempt, ...]
-    waits: bool
-    """Whether a plan that can't be made is an error, and the lower rungs wait."""
+    in_force: bool
 
     @classmethod
     def of(cls, world: Ground, now: datetime, *, adopt: bool) -> _Tick:
@@ -232,9 +228,6 @@ class _Tick:
         except UNMAKEABLE as error:
             question, excuse = None, error
         applied, stands = store.applied(function, limit=CANDIDATES), footing(store.control, function, now)
-        in_force = bool(applied) and holds_ours(store.plan(applied[0].plan_id).wanted)
-        last = store.control.last_runs(function).get(Job.PLAN)
-        first = stands.rung in FORECAST and not (last and last.failed)
         return cls(
             world=world,
             now=now,
@@ -245,15 +238,22 @@ class _Tick:
             lead=lead,
             applied=applied,
             live=question.live if question else world.fc.get_provision_config(function),
-            waits=first or not in_force,
+            in_force=bool(applied) and holds_ours(store.plan(applied[0].plan_id).wanted),
         )
 
     def best(self, stands: Footing, champion: Plan | PlannerError) -> tuple[Plan, Footing]:
-        """The plan of the highest rung, from where the function stands on down, of which one can be made."""
+        """The plan of the highest rung, from where the function stands on down, of which one can be made.
+
+        PlannerError where that would be a step down from a forecast for the first time in a row.
+        """
+        control, function = self.world.store.control, self.world.function
         why = ""
         for rung in list(Rung)[stands.rung.below_champion :]:
             made = champion if rung is Rung.CHAMPION else self.attempt(stands, rung)
             if isinstance(made, PlannerError):
+                if rung is stands.rung and rung in FORECAST and not unmade(control, function, self.now):
+                    note_unmade(control, function, made.message, self.now)
+                    raise made
                 why = why or made.message.rstrip(".")
                 continue
             found = stands if rung is stands.rung else fallen(stands, rung, self.now, f"no plan can be made: {why}")
@@ -293,16 +293,21 @@ class _Tick:
         except UNMAKEABLE as error:
             return error
 
-    def signs(self) -> Signs:
-        """What is on record, of a history that can be read."""
+    def slots(self, rung: Rung = Rung.CHAMPION) -> tuple[Slot, ...]:
+        """How the bands of a rung were kept lately, of a history that can be read."""
+        assert self.known is not None, "asked only where the history can be read"
+        told = promises(self.world.store.control, self.world.function, self.now)
+        return judged([each for each in told if each.rung is rung], self.known, self.now - LOOK_BACK)
+
+    def signs(self, champion: Sequence[Slot]) -> Signs:
+        """What is on record since the function stands on its rung; `champion`: how its bands were kept."""
         assert self.known is not None, "asked only where the history can be read"
         control, function, settings = self.world.store.control, self.world.function, self.world.settings
-        told = promises(control, function, self.now)
-        since = max(self.footing.since, self.now - LOOK_BACK)
-        shadow = judged([each for each in told if each.rung is Rung.CHAMPION], self.known, since)
+        rung, since = self.footing.rung, self.footing.since
+        shadow = tuple(slot for slot in champion if slot.at >= since)
         served = shadow
-        if self.footing.rung is not Rung.CHAMPION:
-            served = judged([each for each in told if each.rung is self.footing.rung], self.known, since)
+        if rung is not Rung.CHAMPION:
+            served = tuple(slot for slot in self.slots(rung) if slot.at >= since)
         return Signs(
             now=self.now,
             served=served,

@@ -64,7 +64,7 @@ def note(store: Store, function: FunctionRef, alert: Alert, *, now: datetime, re
 
     Whoever looks each minute may say so each minute.
     """
-    for event in store.control.events(function, ALERT, since=now - repeat_every, limit=KEPT):
+    for event in store.control.events(function, ALERT, since=now - repeat_every, until=now, limit=KEPT):
         facts = json.loads(event.facts)
         if facts["topic"] == alert.topic:
             # The newest of the topic: one with another key is news.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from planner.base import MINUTE
-from planner.notices.alerts import ALERT, topic_of
+from planner.notices.alerts import ALERT, Alert, Topic, note, topic_of
 from tests.daemon.site import ASR, START, Site
 
 HOUR, QUARTER = timedelta(hours=1), 15 * MINUTE
@@ -24,6 +24,13 @@ class TestAlerts:
             site.beat(daemon, MINUTE)
         assert [topic for topic, _ in self.alerts(site)] == ["drift", "drift"]
         assert "defaultTarget 9 instead of" in self.alerts(site)[-1][1]
+
+    def test_what_a_wrong_clock_told_for_next_month_keeps_nobody_quiet(self, site: Site) -> None:
+        alert = Alert(topic=Topic.SHORTFALL, sentence="only 3 of 9")
+        later = START + timedelta(days=30)
+        assert note(site.store, ASR, alert, now=later, repeat_every=HOUR)
+        assert note(site.store, ASR, alert, now=START, repeat_every=HOUR)
+        assert not note(site.store, ASR, alert, now=START + QUARTER, repeat_every=HOUR)
 
     def test_a_proposal_is_told_and_reminded_of(self, site: Site) -> None:
         daemon, _ = site.daemon("mode: propose")

@@ -12,6 +12,8 @@ from planner.base import MINUTE, FunctionRef
 from planner.emulator import Fault
 from planner.errors import SourceError, StoreError
 from planner.fc.arrival import instances_in_effect
+from planner.footing import coverage, note_step
+from planner.ladder import Coverage, Footing, Rung
 from planner.lease import Leases
 from planner.observing import Observer
 from planner.observing.exposition import Family, Kind, Page
@@ -195,6 +197,11 @@ class TestAFunction:
         site.changed = lambda history: replace(history, series=history.series * 9)
         seen.beat(QUARTER)
         assert seen("forecast_coverage_ratio") == 0.0, "of a history that was another one all the while"
+        note_step(site.store.control, ASR, Footing(rung=Rung.GUARDRAILS, since=site.clock.now(), sentence="said"))
+        site.changed = lambda history: history
+        seen.beat(QUARTER)
+        assert seen("forecast_coverage_ratio") == 1.0, "of the last day, whatever step there was in it"
+        assert coverage(site.store.control, ASR, site.clock.now()) == Coverage(kept=6, slots=6)
 
     def test_the_actual_load_is_the_newest_point_that_has_ended(self, site: Site) -> None:
         seen = watched(site, "mode: observe")

@@ -11,14 +11,17 @@ import pytest
 from numpy.typing import NDArray
 
 from planner.base import MINUTE
+from planner.config import FunctionConfig
 from planner.cycle import RETRY
 from planner.errors import HistoryError
 from planner.footing import climbs, footing, note_step
+from planner.forecasters.prophet import FitError
 from planner.history import History
 from planner.ladder import SHADOW, Footing, Rung
+from planner.pipeline import Reasoned, reasoned
 from planner.plan import Plan
 from planner.reading import least_values
-from planner.store import Point
+from planner.store import Point, Run
 from tests.daemon.site import ASR, START, Site
 
 HOUR, QUARTER = timedelta(hours=1), 15 * MINUTE
@@ -165,6 +168,40 @@ def test_a_source_that_fails_once_takes_nothing_down(site: Site) -> None:
     assert steps(site) == []
 
 
+def test_a_plan_that_failed_for_another_reason_is_not_the_first_of_two(site: Site) -> None:
+    daemon, _ = site.daemon(AUTO)
+    site.beat(daemon)
+    site.pass_by(QUARTER)
+    now = site.clock.now()
+    site.store.control.note_run(Run(function=ASR, job="plan", began_at=now, ended_at=now, failed=True, sentence="429"))
+
+    def gone(_: History) -> History:
+        raise HistoryError("the table of points is empty", remedy="Fill it.")
+
+    site.changed = gone
+    site.beat(daemon, RETRY)
+    assert (site.run("plan").failed, steps(site)) == (True, [])
+
+
+def test_where_the_champion_cant_be_made_last_week_is_planned_without_a_word(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def made(settings: FunctionConfig, *rest: object, **named: object) -> Reasoned:
+        if settings.forecast.forecaster != "lastweek":
+            raise FitError("the optimizer found nothing")
+        return reasoned(settings, *rest, **named)  # type: ignore[arg-type]
+
+    daemon, _ = site.daemon(AUTO)
+    site.beat(daemon)
+    monkeypatch.setattr("planner.rungs.reasoned", made)
+    site.beat(daemon, QUARTER)
+    failed = []
+    for _ in range(4):
+        site.beat(daemon, QUARTER if failed else RETRY)
+        failed.append(site.run("plan").failed)
+    assert (failed, steps(site)) == ([False] * 4, [Rung.LAST_WEEK])
+
+
 def test_without_a_plan_of_ours_in_force_nothing_takes_a_persons_place(site: Site) -> None:
     def gone(_: History) -> History:
         raise HistoryError("the table of points is empty", remedy="Fill it.")
@@ -202,8 +239,11 @@ def test_guardrails_rise_in_parts_where_one_push_may_not_bring_all_that_was_need
     assert [step.instances for step in applied(site)[-1].schedule.steps] == [before + 5]
 
 
-@pytest.mark.parametrize("mode", ["auto", "propose", "observe"])
-def test_a_push_that_leaves_much_cold_which_the_one_before_would_not_is_taken_back(site: Site, mode: str) -> None:
+@pytest.mark.parametrize(("mode", "off"), [("auto", 0), ("auto", 2), ("propose", 0), ("observe", 0)])
+def test_a_push_that_leaves_much_cold_which_the_one_before_would_not_is_taken_back(
+    site: Site, mode: str, off: int
+) -> None:
+    """Whether verify comes at full five minutes, or, as from a crontab, two minutes later."""
     daemon, (world,) = site.daemon("mode: auto, min_interval: 0s, worth_hours: 0, plan_every: 2h")
     site.changed = lambda history: replace(history, series=history.series * 2)
     site.beat(daemon)
@@ -220,8 +260,9 @@ def test_a_push_that_leaves_much_cold_which_the_one_before_would_not_is_taken_ba
     # What the first plan's 35 instances would serve, and the second one's 21 not.
     site.points = [Point(at=START + n * MINUTE, value=250.0, step=MINUTE) for n in range(120)]
     puts = site.puts()
-    for _ in range(20):
-        site.beat(daemon, MINUTE)
+    site.pass_by(off * MINUTE)
+    for _ in range(4):
+        site.beat(daemon, 5 * MINUTE)
 
     step = stands(site)
     assert (step.rung, step.plan) == (Rung.LAST_GOOD, first.plan_id)

@@ -20,6 +20,7 @@ from planner.outcome import OutcomeKind
 from planner.pipeline import Question
 from planner.provision import LiveDocument, ProvisionConfig
 from planner.scheduler import DEADLINES, Scheduler, run_until
+from planner.store import Control, Lease
 from planner.world import World
 from tests.daemon.site import ASR, START, TTS, Site
 
@@ -120,6 +121,25 @@ class TestLeases:
         site.beat(two, 15 * MINUTE)
         assert (site.puts(), site.store.unfinished(ASR)) == (1, ())
         assert site.clock.now() < START + timedelta(minutes=17), "it waited for nothing that lies a week ahead"
+
+    def test_a_slow_look_at_a_lease_counts_from_its_end(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What was read had been renewed while the taker waited for the database."""
+        control, holder = site.store.control, "daemon of me@one pid 1"
+        two = Leases(control, "two", clock=site.clock, ticks=site.clock.monotonic)
+        take = Control.take_lease
+
+        def slowly(self: Control, *rest: object, **named: object) -> Lease | None:
+            site.clock.sleep(11)
+            assert take(self, ASR, holder, now=site.clock.now() + timedelta(days=7), lasts=LASTS)
+            return take(self, *rest, **named)  # type: ignore[arg-type]
+
+        with monkeypatch.context() as slow:
+            slow.setattr(Control, "take_lease", slowly)
+            assert not two.keep(ASR)
+        site.clock.sleep(LASTS.total_seconds() - 9)
+        assert not two.keep(ASR)
+        site.clock.sleep(10)
+        assert two.keep(ASR)
 
     def test_who_renews_its_lease_keeps_it_whatever_its_clock_says(self, site: Site) -> None:
         two, _ = site.daemon("mode: auto", name="two")
