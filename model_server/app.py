@@ -201,10 +201,11 @@ class Call(Exchange):
         """Count and log."""
         app, status = self.app, answer.status
         path = self.path if self.path in app.routes else "other"
-        app.metrics.requests[path, status] += 1
         seconds = app.now() - self.began
-        if status == 200 and path == "/invoke":
-            app.metrics.latency.observe(seconds)
+        if not self.connection.own:
+            app.metrics.requests[path, status] += 1
+            if status == 200 and path == "/invoke":
+                app.metrics.latency.observe(seconds)
         # Under overload a line per refusal would be load of its own: those are counted.
         if (status >= 400 and status != STATUS[Overloaded]) or app.settings.log_requests:
             self._log(answer, request_id, seconds)

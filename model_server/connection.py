@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import socket
 import time
 from collections import deque
@@ -31,6 +32,8 @@ _AHEAD = 16
 """Requests that a client may send before their answers; with so many it is not read any more."""
 _SPARE = 64
 """Connections beyond those that are taken, so that a probe finds one."""
+_IDLE_SECONDS = 1.0
+"""A connection that has just been used, or was just made, has its next request on its way."""
 _DISCARDED_BYTES = 64 * 1024 * 1024
 _DISCARDED_SECONDS = 2.0
 _SETTLING = (0.05,) * 4
@@ -44,7 +47,9 @@ _LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\ndate: ".enc
 class Connection(asyncio.Protocol):
     """One client. A method that begins with `on_` is httptools', called while it is fed."""
 
-    def __init__(self, listener: Listener) -> None:
+    def __init__(self, listener: Listener, *, own: bool = False) -> None:
+        self.own = own
+        """The server's, to itself: it takes nobody's place."""
         self._listener = listener
         self._parser = HttpRequestParser(self)
         self._target = b""
@@ -65,23 +70,27 @@ class Connection(asyncio.Protocol):
         self._discarding = 0.0
         """Until when the rest of a request is read away: closing on unread bytes would tear the answer down."""
         self._discarded_bytes = 0
-        self._heard = 0.0
+        self._used = 0.0
+        """When something last came, or was answered."""
         self.spare = False
         """Beyond those that are taken: it is for one short question."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Be looked after by the listener."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is one by its methods only
-        self._heard = self._listener.now()
+        self._used = self._listener.now()
         others = self._listener.connections
+        self._listener.most += self.own
         excess = len(others) - self._listener.most
-        self.spare = excess >= 0
+        if excess >= 0 and not self.own and not self._listener.make_room():
+            self.spare = True
+            if excess >= _SPARE:
+                self._transport.abort()
         others.add(self)
-        if excess >= _SPARE:
-            self._transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         """Nobody waits."""
+        self._listener.most -= self.own
         self._listener.connections.discard(self)
         row, self._row = self._row, deque()
         for exchange in row:
@@ -103,7 +112,7 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Read on."""
-        self._heard = self._listener.now()
+        self._used = self._listener.now()
         if self._deaf:
             return
         if self._discarding:
@@ -129,7 +138,7 @@ class Connection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         """A request begins."""
         self._target = b""
-        self._reading = self._listener.make(self, self._heard)
+        self._reading = self._listener.make(self, self._used)
 
     def on_url(self, url: bytes) -> None:
         """A part of the target."""
@@ -216,7 +225,7 @@ class Connection(asyncio.Protocol):
     def _refuse(self, flaw: str) -> None:
         """Read no more, and say why when it is the turn of what was being read."""
         self._deaf = True
-        exchange, self._reading = self._reading or self._listener.make(self, self._heard), None
+        exchange, self._reading = self._reading or self._listener.make(self, self._used), None
         exchange.flaw, exchange.keep = flaw, False
         if exchange.over or self._discarding:
             self._transport.close()
@@ -230,6 +239,7 @@ class Connection(asyncio.Protocol):
     def answer(self, exchange: Exchange, answer: Answer) -> None:
         """Write the answer of the first exchange, and turn to the next."""
         self._row.popleft()
+        self._used = self._listener.now()
         keep = exchange.keep and exchange.complete and not self._listener.ending
         head = [_LINES[answer.status], self._listener.date, b"\r\ncontent-type: ", answer.content_type]
         for name, value in answer.headers:
@@ -249,12 +259,18 @@ class Connection(asyncio.Protocol):
         else:
             self._discarding = self._listener.now() + _DISCARDED_SECONDS
 
+    @property
+    def idle_since(self) -> float:
+        """Since when nothing has been asked, come in or been on its way back; infinity where something is."""
+        busy = self._row or self._reading or self._discarding or self._transport.get_write_buffer_size()
+        return math.inf if busy or self.spare or self.own else self._used
+
     def thaw(self, seconds: float, now: float) -> None:
         """Leave the time out in which the process stood still, or the client did not read.
 
         Clients come back by the connections that they have.
         """
-        self._heard = min(self._heard + seconds, now)  # it may have been heard since
+        self._used = min(self._used + seconds, now)  # it may have been used since
         reading = self._reading
         for exchange in (*self._row, *([reading] if reading is not None and reading not in self._row else [])):
             stood = min(seconds, now - exchange.began)
@@ -270,7 +286,7 @@ class Connection(asyncio.Protocol):
         elif first is not None and not self._blocked:
             if first.deadline is not None and now > first.deadline:
                 first.expired()
-        elif now - self._heard > (self._listener.head_seconds if self.spare else self._listener.idle_seconds):
+        elif now - self._used > (self._listener.head_seconds if self.spare else self._listener.idle_seconds):
             self._transport.abort()
         elif not self._blocked and self._reading and now - self._reading.began > self._listener.head_seconds:
             self._transport.close()
@@ -315,6 +331,15 @@ class Listener:
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(lambda: Connection(self), sock=listener, backlog=2048)
         self._ticking = asyncio.create_task(self._tick())
+
+    def make_room(self) -> bool:
+        """Close the connection that has been idle longest; false where all are at work."""
+        idle = min(self.connections, key=lambda connection: connection.idle_since, default=None)
+        if idle is None or idle.idle_since > self.now() - _IDLE_SECONDS:
+            return False
+        self.connections.discard(idle)
+        idle.abort()
+        return True
 
     async def _tick(self) -> None:
         before = self.now()

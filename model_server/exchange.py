@@ -9,6 +9,9 @@ from typing import Protocol
 class Answering(Protocol):
     """What an exchange needs of its connection."""
 
+    own: bool
+    """The server's, to itself."""
+
     spare: bool
     """One beyond those that are taken, for a short question; its first answer is its last."""
 

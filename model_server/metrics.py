@@ -47,14 +47,13 @@ class Metrics:
     def __init__(self) -> None:
         self.requests: Counter[tuple[str, int]] = Counter()
         """Answers by path and status; 499 is a client that was gone."""
+        self.latency = Histogram("model_server_invoke_seconds", "Time from a request's head to its answer.", _SECONDS)
+        self.forget_batches()
+
+    def forget_batches(self) -> None:
+        """Begin anew with them: until it is ready the server asks for them itself."""
         self.dropped: Counter[str] = Counter()
         """Requests whose texts were not computed (in full), by reason: deadline or gone."""
-        self.forget_invocations()
-
-    def forget_invocations(self) -> None:
-        """Begin anew with those that succeed: until it is ready the server makes them itself."""
-        del self.requests["/invoke", 200]
-        self.latency = Histogram("model_server_invoke_seconds", "Time from a request's head to its answer.", _SECONDS)
         self.queued = Histogram("model_server_queue_seconds", "Time a request waited for its batch.", _SECONDS)
         self.computed = Histogram("model_server_batch_compute_seconds", "Time the model took for a batch.", _SECONDS)
         self.batches = Histogram("model_server_batch_texts", "Texts of a batch.", _TEXTS)

@@ -32,7 +32,7 @@ async def rehearse(front: Listener) -> None:
     near, far = socket.socketpair()
     with far:
         far.setblocking(False)
-        transport, _ = await loop.connect_accepted_socket(lambda: Connection(front), near)
+        transport, _ = await loop.connect_accepted_socket(lambda: Connection(front, own=True), near)
         for text in PROBES * _TIMES:
             body = text.encode()
             await loop.sock_sendall(far, _HEAD % len(body) + body)

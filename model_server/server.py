@@ -42,7 +42,7 @@ async def serve(settings: Settings, listener: socket.socket, channel: socket.soc
         try:
             await rehearse(front)
         finally:
-            metrics.forget_invocations()
+            metrics.forget_batches()
 
     def stop(code: int) -> None:
         codes.append(code)

@@ -53,11 +53,11 @@ class Bench:
         return self.exchanges[-1]
 
     @asynccontextmanager
-    async def connection(self):
+    async def connection(self, *, own=False):
         near, far = socket.socketpair()
         with far:
             loop = asyncio.get_running_loop()
-            transport, connection = await loop.create_connection(lambda: Connection(self.listener), sock=near)
+            transport, connection = await loop.create_connection(lambda: Connection(self.listener, own=own), sock=near)
             yield connection, transport
             transport.abort()
             await asyncio.sleep(0)
@@ -111,3 +111,55 @@ async def test_a_connection_beyond_those_that_are_taken_has_to_ask_soon():
         assert spare.spare
         assert second.is_closing()
         assert not first.is_closing()
+
+
+@pytest.mark.anyio
+async def test_at_the_limit_the_connection_that_has_been_idle_longest_makes_room():
+    bench = Bench(connections=3)
+    async with bench.connection() as (working, _), bench.connection() as (_, first):
+        working.data_received(request(b"one"))
+        bench.now += 1
+        async with bench.connection() as (_, second):
+            bench.now += 1
+            async with bench.connection() as (third, _):
+                assert (first.is_closing(), second.is_closing(), third.spare) == (True, False, False)
+                async with bench.connection() as (fourth, _), bench.connection() as (fifth, _):
+                    assert second.is_closing()
+                    assert [connection.spare for connection in (working, third, fourth, fifth)] == [False] * 3 + [True]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("sent", [request(b"one")[:1], request(b"one")[:-1], request(b"one")], ids=len)
+async def test_at_the_limit_a_connection_at_work_is_left_alone(sent):
+    bench = Bench(connections=1)
+    async with bench.connection() as (working, transport):
+        working.data_received(sent)
+        bench.now += 5
+        async with bench.connection() as (late, _):
+            assert late.spare
+            assert not transport.is_closing()
+
+
+@pytest.mark.anyio
+async def test_at_the_limit_a_connection_that_was_just_answered_is_left_alone():
+    bench = Bench(connections=1)
+    async with bench.connection() as (working, transport):
+        working.data_received(request(b"one"))
+        bench.now += 5
+        bench.exchanges[0].expired()
+        async with bench.connection() as (late, _):
+            assert late.spare
+            assert not transport.is_closing()
+
+
+@pytest.mark.anyio
+async def test_the_servers_own_connection_takes_nobodys_place_and_finds_one():
+    bench = Bench(connections=1)
+    async with (
+        bench.connection(own=True) as (first, _),
+        bench.connection() as (client, _),
+        bench.connection() as (spare, _),
+        bench.connection(own=True) as (second, _),
+    ):
+        assert [connection.spare for connection in (first, client, spare, second)] == [False, False, True, False]
+    assert bench.listener.most == 1
