@@ -39,7 +39,7 @@ class Settings:
     max_text_characters: int = _setting(20_000, "characters of a text, at most")
     max_waiting_texts: int = _setting(1024, "texts admitted and not yet answered, at most; beyond it 429")
     max_connections: int = _setting(
-        512, "open connections, at most; beyond it /invoke is 503, and only a few more are taken, for the other routes"
+        512, "open connections, at most; one more closes an idle one, or where none is idle is refused /invoke with 503"
     )
     batches_in_flight: int = _setting(
         2, "batches given to the model's process: one computed, the others, at least half full, at hand"

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import json
 import os
-import select
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -14,9 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from model_server import frames
-from model_server.lifecycle import Lifecycle, State
-from model_server.link import Link
 from model_server.settings import Settings
 from tests.emulator.instances.site import alive
 from tests.model_server.serving import WITHIN_SECONDS, answer, request, serving, until
@@ -331,67 +324,6 @@ def test_a_batch_that_was_frozen_with_the_instance_is_no_stuck_model(tmp_path):
         assert server.invoke("one").status == 200
 
 
-def loaded_link() -> Link:
-    link = Link()
-    about = {"seconds": 1, "device": "cpu", "labels": ["ok", "flagged"], "shapes": [[1, 8]], "max_batch": 1}
-    link.data_received(frames.pack(frames.LOADED, json.dumps(about).encode()))
-    return link
-
-
-def never(*_):
-    pytest.fail("it is not called")
-
-
-class Warming(asyncio.Transport):
-    """The way to a model that warms up as soon as it is asked to."""
-
-    def __init__(self, link: Link) -> None:
-        super().__init__()
-        self._link = link
-        link.connection_made(self)
-
-    def write(self, data):
-        assert data == frames.pack(frames.WARM)
-        self._link.data_received(frames.pack(frames.WARMED, b'{"seconds": 1}'))
-
-
-def raising(error):
-    async def rehearse():
-        raise error
-
-    return rehearse
-
-
-@pytest.mark.anyio
-async def test_where_the_machine_has_no_socket_for_its_own_requests_it_is_ready_without():
-    link = loaded_link()
-    Warming(link)
-    life = Lifecycle(link, lambda _: None, raising(OSError(24, "Too many open files")), never)
-    await life.initialize()
-    assert life.state is State.READY
-
-
-@pytest.mark.anyio
-async def test_an_error_of_the_server_while_it_warms_up_is_a_failure_and_no_warm_up_for_ever():
-    link = loaded_link()
-    Warming(link)
-    codes: list[int] = []
-    life = Lifecycle(link, lambda _: None, raising(ZeroDivisionError("a mistake")), codes.append)
-    await life.run(warm_up=True, stall_seconds=1)
-    assert codes == [1]
-    assert life.state is State.FAILED
-    assert "ZeroDivisionError" in life.failure
-
-
-@pytest.mark.anyio
-async def test_a_model_that_is_lost_before_its_warm_up_ends_the_server():
-    link = loaded_link()
-    link.connection_lost(None)
-    codes: list[int] = []
-    await Lifecycle(link, never, never, codes.append).run(warm_up=True, stall_seconds=1)
-    assert codes == [1]
-
-
 def test_a_taken_port_ends_with_1(tmp_path):
     with serving(tmp_path) as server:
         (tmp_path / "second").mkdir()
@@ -432,64 +364,3 @@ def test_behind_a_model_that_is_stuck_nothing_waits_whose_client_is_gone_or_whos
         assert [answer(connection).status for connection in (stuck, late)] == [504, 504]
         until(lambda: server.metric("model_server_queue_texts") == 0, "and so is the one that came too late")
         os.kill(server.worker, signal.SIGKILL)
-
-
-def test_beyond_its_connections_it_refuses_work_and_answers_probes(tmp_path):
-    with serving(tmp_path, "--max-connections", "2") as server:
-        server.ready()
-        first, second = server.connect(), server.connect()
-        for connection in (first, second):
-            connection.sendall(request(b"one")[:-1])
-        until(lambda: server.metric("model_server_in_flight") == 2, "both are at work")
-        refused = server.invoke("one")
-        assert (refused.status, refused.headers["connection"], refused.headers["retry-after"]) == (503, "close", "1")
-        assert refused.json["error"] == "2 connections are open already: try again later"
-        probe = server.connect()
-        probe.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
-        got = answer(probe)
-        assert (got.status, got.headers["connection"]) == (200, "close")
-        for connection in (first, second):
-            connection.sendall(b"e")
-            assert answer(connection).status == 200
-        second.close()
-        until(lambda: server.invoke("one").status == 200, "there is room again")
-
-
-def test_idle_connections_keep_no_work_out(tmp_path):
-    with serving(tmp_path, "--max-connections", "2") as server:
-        server.ready()
-        idle = [server.connect() for _ in range(2)]
-        for connection in idle:
-            connection.sendall(request(b"one"))
-            assert answer(connection).status == 200
-        until(lambda: server.invoke("one").status == 200, "one has made room")
-        (closed,), _, _ = select.select(idle, [], [], WITHIN_SECONDS)
-        assert closed.recv(1) == b""
-        idle.remove(closed)
-        idle[0].sendall(request(b"two"))
-        assert answer(idle[0]).status == 200
-
-
-def test_connections_at_the_limit_keep_it_from_no_request_of_its_own(tmp_path):
-    with serving(tmp_path, "--max-connections", "1") as server:
-        first = server.connect()
-        first.sendall(request(b"", "/initialize"))
-        assert answer(first).status == 200
-        assert server.journal.count("['Nice to meet you']") > 1
-        assert b"/invoke" not in server.call("GET", "/metrics").body
-
-
-def test_beyond_the_few_connections_for_probes_none_is_kept(tmp_path):
-    with serving(tmp_path, "--max-connections", "1") as server:
-        server.ready()
-        at_work = server.connect()
-        at_work.sendall(request(b"one")[:-1])
-        until(lambda: server.metric("model_server_in_flight") == 1, "it is at work")
-        held = [server.connect() for _ in range(64)]
-        held[-1].sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert answer(held[-1]).headers["connection"] == "close"
-        probe, excess = server.connect(), server.connect()
-        with contextlib.suppress(ConnectionResetError):
-            assert excess.recv(1) == b""
-        probe.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert answer(probe).status == 200
