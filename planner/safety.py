@@ -89,7 +89,9 @@ def _drop(case: Situation, rules: SafetyRules) -> Iterator[Breach]:
     # A static peak may come down on the first plan, but only on the word of a history that knows that peak: a dead
     # exporter, or another function's metric, doesn't.
     knows_what_runs = case.week_peak >= case.running * (1 - rules.max_drop)
-    covered = case.schedule.per_minute()[:SOON].min() >= case.observed
+    # What runs for nothing is not what is needed: of that the same share may go, but not the last one.
+    least = max(int(case.observed * (1 - rules.max_drop)), min(case.observed, 1))
+    covered = case.schedule.per_minute()[:SOON].min() >= least
     return drop_breaches(case.schedule, running=case.running, rules=rules, explained=bool(knows_what_runs and covered))
 
 

@@ -190,9 +190,11 @@ def test_a_history_that_ended_long_ago_is_stale_or_refused() -> None:
 
 def test_taking_away_what_the_last_hour_needed_is_a_drop_too_deep() -> None:
     closing = a_history(np.tile(np.repeat([0.0, 100.0], 48), 10))  # busy until midnight, and now it is midnight
-    found = [breach.rule for breach in plan(closing, target=60, live=ProvisionConfig(default_target=60)).breaches]
-    assert found == [Rule.DROP]
-    assert plan(closing, target=1, live=ProvisionConfig(default_target=1)).safe
+    half, tenth = (a_function(capacity={"hold": "0s"}, safety={"max_drop": share}) for share in (0.5, 0.1))
+    live = ProvisionConfig(default_target=60)
+    assert [breach.rule for breach in plan(closing, function=tenth, target=60, live=live).breaches] == [Rule.DROP]
+    assert plan(closing, function=half, target=60, live=live).safe, "20 of the 25 that were needed stay"
+    assert plan(closing, function=tenth, target=1, live=ProvisionConfig(default_target=1)).safe
 
 
 def test_a_peak_over_the_quota_is_a_breach() -> None:
