@@ -108,10 +108,12 @@ def _questions(channel: socket.socket) -> Iterator[tuple[bytes, bytes]]:
 
 def _exactly(channel: socket.socket, size: int) -> bytes:
     """So many bytes; none where the other end closes before."""
-    read = channel.recv(size, socket.MSG_WAITALL)
-    while 0 < len(read) < size:  # it was stopped meanwhile, as FC freezes instances, and got what was there
+    read = b""
+    while len(read) < size:  # a second time where it was stopped, as FC freezes instances, and got what was there
         more = channel.recv(size - len(read), socket.MSG_WAITALL)
-        read = read + more if more else b""
+        if not more:
+            return b""
+        read += more
     return read
 
 

@@ -37,6 +37,8 @@ def overruns(plan: Plan, budget: Budget, *, spent_hours: float) -> Iterator[Over
 
     A day of which the plan takes no more than the live document does is none of them.
     """
+    if budget == Budget():
+        return
     estimate, spent = plan.estimate, spent_hours
     price = 0.0 if estimate is None else estimate.price_of_an_hour
     for day, start, minutes in _local_days(plan):

@@ -50,11 +50,11 @@ def keep_as_fit(store: Store, function: FunctionRef, chosen: Chosen, *, at: date
 
 def newest(store: Store, function: FunctionRef, now: datetime) -> Chosen | None:
     """The choice to follow at `now`; None where none was kept, or other code made it, or it is too old."""
-    for event in store.control.events(function, KIND, until=now, limit=1):
-        facts = json.loads(event.facts)
-        if facts["code"] == _code() and now - event.at <= LASTS:
-            return _chosen(facts)
-    return None
+    event = store.control.newest_event(function, KIND, until=now)
+    if event is None or now - event.at > LASTS:
+        return None
+    facts = json.loads(event.facts)
+    return _chosen(facts) if facts["code"] == _code() else None
 
 
 def _facts(chosen: Chosen) -> dict[str, object]:

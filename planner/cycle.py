@@ -164,7 +164,8 @@ def _verify(world: World, now: datetime) -> Finding:
         said.append(f"SURPRISE: {surprise[0].sentence}")
         if answers:
             surprises.note(world.store, world.function, *surprise)
-    looks_back = not drifted and not _ran_since(world, Job.VERIFY, floor_to(now, REGRET))
+    first = _ran_before(world, Job.VERIFY, floor_to(now, REGRET) - timedelta.resolution)
+    looks_back = first and not drifted
     regret = rungs.take_back(world, now, pushed_by=DAEMON) if looks_back else ""
     said += filter(None, [regret])
     replan = answers or bool(regret) or (heals and _calm(world, lately, now))
@@ -354,11 +355,6 @@ def _surprise(world: World, now: datetime) -> tuple[watch.Surprise, Band] | None
 def _ran_before(world: World, job: Job, moment: datetime) -> bool:
     last = world.store.control.last_runs(world.function).get(job)
     return last is None or last.began_at <= moment
-
-
-def _ran_since(world: World, job: Job, moment: datetime) -> bool:
-    last = world.store.control.last_runs(world.function).get(job)
-    return last is not None and last.began_at >= moment
 
 
 def _calm(world: World, since: datetime, now: datetime) -> bool:

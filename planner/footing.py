@@ -22,7 +22,7 @@ REACH = timedelta(hours=8)
 
 def footing(control: Control, function: FunctionRef, now: datetime) -> Footing:
     """Where the function stands: what its newest step says, and on the champion where it never made one."""
-    newest = next(iter(control.events(function, STEP, until=now, limit=1)), None)
+    newest = control.newest_event(function, STEP, until=now)
     return CHAMPION if newest is None else _read(newest)
 
 
@@ -79,10 +79,9 @@ def promises(control: Control, function: FunctionRef, now: datetime) -> tuple[Pr
 
 def coverage(control: Control, function: FunctionRef, now: datetime) -> Coverage | None:
     """How promises were kept, as known at the newest one; None before the first."""
-    for event in control.events(function, PROMISE, until=now, limit=1):
-        facts = json.loads(event.facts)
-        return Coverage(kept=facts["kept"], slots=facts["slots"]) if "kept" in facts else None
-    return None
+    newest = control.newest_event(function, PROMISE, until=now)
+    facts = json.loads(newest.facts) if newest else {}
+    return Coverage(kept=facts["kept"], slots=facts["slots"]) if "kept" in facts else None
 
 
 def _read(event: Event) -> Footing:

@@ -139,8 +139,7 @@ def rule(plan: Plan, standing: Standing, rules: GateRules) -> Ruling:
 
 def difference(plan: Plan) -> Difference:
     """What the plan adds to the live document, and what it saves."""
-    wanted, live = _per_minute(plan)
-    return Difference(added=_excess_hours(wanted, live), saved=_excess_hours(live, wanted))
+    return _difference(*_per_minute(plan))
 
 
 def most_at_once(plan: Plan, rules: GateRules) -> int | None:
@@ -158,9 +157,9 @@ def _per_minute(plan: Plan) -> tuple[Minutes, Minutes]:
     return least_values(plan.wanted, start, minutes), least_values(plan.live, start, minutes)
 
 
-def _excess_hours(one: Minutes, other: Minutes) -> float:
-    """Instance-hours of `one` above `other`, minute by minute."""
-    return float(np.maximum(one - other, 0).sum() / HOUR)
+def _difference(wanted: Minutes, live: Minutes) -> Difference:
+    added, saved = (float(np.maximum(more, 0).sum() / HOUR) for more in (wanted - live, live - wanted))
+    return Difference(added=added, saved=saved)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,6 +183,8 @@ class _Case:
     rise: int
     ending: bool
     """The schedule that runs has less than half of its horizon left, or would end while nothing may be pushed."""
+    overruns: tuple[Overrun, ...]
+    """The days of which the plan takes more than is allowed."""
 
     @classmethod
     def of(cls, plan: Plan, standing: Standing, rules: GateRules) -> _Case:
@@ -201,9 +202,10 @@ class _Case:
             missing=int(lacking.max(initial=0)),
             needed=bool((lacking > TRIFLE * soon).any()),
             idle=bool(np.maximum(soon - wanted[:ahead], 0).sum() > TRIFLE * soon.sum()),
-            hours=difference(plan),
+            hours=_difference(wanted, live),
             rise=int(wanted.max(initial=0) - live.max(initial=0)),
             ending=applied is None or _half_gone(applied, standing.now) or _outlived(applied, standing.closing),
+            overruns=tuple(overruns(plan, rules.budget, spent_hours=standing.spent_hours)),
         )
 
     @property
@@ -235,11 +237,6 @@ class _Case:
         since = self.standing.pushed_at
         rested = since is None or self.standing.now - since >= FAR
         return rested and self.hours.saved + self.hours.added > MUCH * float(self.live.sum()) / HOUR
-
-    @property
-    def overruns(self) -> Iterator[Overrun]:
-        """The days of which the plan takes more than is allowed."""
-        return overruns(self.plan, self.rules.budget, spent_hours=self.standing.spent_hours)
 
     def is_later(self, overrun: Overrun) -> bool:
         """Whether its day begins after the minutes in which no later plan can help."""

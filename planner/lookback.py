@@ -117,12 +117,13 @@ def note(store: Store, function: FunctionRef, found: LookBack, *, at: datetime) 
 
 def newest(store: Store, function: FunctionRef) -> tuple[datetime, LookBack] | None:
     """The newest on record and when it was made."""
-    for event in store.control.events(function, KIND, limit=1):
-        facts: dict[str, Any] = json.loads(event.facts)
-        first = utc(datetime.fromisoformat(facts["first"]))
-        accounts = tuple(Account(**each) for each in facts["accounts"])
-        return event.at, LookBack(**facts | {"first": first, "accounts": accounts})
-    return None
+    event = store.control.newest_event(function, KIND)
+    if event is None:
+        return None
+    facts: dict[str, Any] = json.loads(event.facts)
+    first = utc(datetime.fromisoformat(facts["first"]))
+    accounts = tuple(Account(**each) for each in facts["accounts"])
+    return event.at, LookBack(**facts | {"first": first, "accounts": accounts})
 
 
 def _ours(  # noqa: PLR0917  # the two ports stand last

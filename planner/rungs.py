@@ -227,11 +227,11 @@ class _Tick:
             known = question.history.until(now)
         except UNMAKEABLE as error:
             question, excuse = None, error
-        applied, stands = store.applied(function, limit=CANDIDATES), footing(store.control, function, now)
+        applied = store.applied(function, limit=CANDIDATES)
         return cls(
             world=world,
             now=now,
-            footing=stands,
+            footing=footing(store.control, function, now),
             question=question,
             known=known,
             excuse=excuse,

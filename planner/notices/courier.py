@@ -211,7 +211,7 @@ class Courier:
 
     def _cursor(self, channel: Channel, function: FunctionRef) -> Event | None:
         """Up to where the channel was told; the newest by its time."""
-        return next(iter(self._control.events(function, _kind(channel), limit=1)), None)
+        return self._control.newest_event(function, _kind(channel))
 
     def _note(self, channel: Channel, function: FunctionRef, number: int, sentence: str) -> None:
         before, now = self._cursor(channel, function), self._clock.now()

@@ -243,6 +243,10 @@ class Control:
             rows = session.scalars(query.order_by(EventRow.at.desc(), EventRow.id.desc()).limit(limit))
             return tuple(map(convert.event, rows))
 
+    def newest_event(self, function: FunctionRef, kind: str, *, until: datetime | None = None) -> Event | None:
+        """The first of `events`; None where there is none."""
+        return next(iter(self.events(function, kind, until=until, limit=1)), None)
+
     def events_after(
         self, function: FunctionRef, kinds: Iterable[str], number: int, *, since: datetime | None = None, limit: int
     ) -> tuple[NumberedEvent, ...]:
