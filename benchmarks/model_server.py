@@ -4,6 +4,7 @@
 
 Makes an environment of its own with the peers' packages (in DIR, kept, where it is named), starts every server with
 the same model, and loads them in turn, in another order every round: each meets the same minutes of a shared machine.
+The others are stopped meanwhile: one of them burns a tenth of a CPU when it is idle, which would be charged to all.
 The figures of a server are the medians of its three quietest rounds, quiet being how little CPU went to neither the
 server nor its load; ratios are against the peers of the same run. The load is a closed loop on this machine, by `wrk`
 where that is installed, else by a slower client of this file; it takes a part of the machine's cores. CPU ms is what a
@@ -26,6 +27,7 @@ import sys
 import tempfile
 import time
 import venv
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,6 +41,7 @@ PACKAGES = ("starlette", "uvicorn", "fastapi", "mosec", "litserve", "bentoml")
 CELLS = [(text, connections) for text in TEXTS for connections in (1, 32, 128)]
 QUIETEST = 3
 STARTS = 4
+SETTLE_SECONDS = 0.1
 READY_SECONDS = 180
 CLOCK = os.sysconf("SC_CLK_TCK")
 
@@ -47,11 +50,12 @@ def loaded(server: Server, text: bytes, connections: int, seconds: float) -> Loa
     """One burst, with its CPU."""
     if server.process.poll() is not None:
         raise SystemExit(f"{server.name} ended with {server.process.returncode} while it was measured: leave it out")
-    spent, busy, begun = cpu(server.process.pid), machine(), time.perf_counter()
-    before = generator()
-    load = drive(server.port, server.name, text, connections, seconds)
-    took = time.perf_counter() - begun
-    spent = cpu(server.process.pid) - spent
+    with running(server):
+        spent, busy, begun = cpu(server.process.pid), machine(), time.perf_counter()
+        before = generator()
+        load = drive(server.port, server.name, text, connections, seconds)
+        took = time.perf_counter() - begun
+        spent = cpu(server.process.pid) - spent
     load.cpu = spent / (load.rate * took) * 1e3
     load.foreign = max(0.0, machine() - busy - spent - (generator() - before)) / took / (os.cpu_count() or 1)
     return load
@@ -169,6 +173,23 @@ class End:
         return f"{self.lost} of 16 lost, exit code {self.code}, {self.children} children left, {self.seconds:.2f} s"
 
 
+def tell(server: Server, number: signal.Signals) -> None:
+    """A signal to the server and all its processes."""
+    for member in family(server.process.pid):
+        os.kill(member, number)
+
+
+@contextlib.contextmanager
+def running(server: Server) -> Iterator[None]:
+    """Let it go on, until it is stopped again."""
+    tell(server, signal.SIGCONT)
+    time.sleep(SETTLE_SECONDS)
+    try:
+        yield
+    finally:
+        tell(server, signal.SIGSTOP)
+
+
 def kill(server: Server, members: list[int]) -> None:
     for member in {server.process.pid, *members}:
         with contextlib.suppress(ProcessLookupError):
@@ -236,6 +257,7 @@ def measure(servers: list[Server], names: list[str], seconds: float, rounds: int
     for name in names:
         servers.append(server := start(name))
         server.idle = pss(server.process.pid)
+        tell(server, signal.SIGSTOP)
         print(f"{name:18} {server.listening:11.2f} {server.ready:9.2f} {server.idle:9.0f}", flush=True)
     order = random.Random(0)  # a fixed order of the rounds
     for _ in range(rounds):
@@ -245,7 +267,8 @@ def measure(servers: list[Server], names: list[str], seconds: float, rounds: int
                 server.loads.setdefault(cell, []).append(load)
     for server in servers:
         if server.name != "bentoml":
-            server.health = asyncio.run(beside(server.port, server.name, seconds))
+            with running(server):
+                server.health = asyncio.run(beside(server.port, server.name, seconds))
 
 
 def report(servers: list[Server]) -> None:
@@ -348,6 +371,7 @@ def main() -> None:
     ends = {}
     for server in servers:
         after = pss(server.process.pid)
+        tell(server, signal.SIGCONT)
         ends[server.name] = end(server)
         alive = f"health P99 {server.health.p99:.1f} ms, " if server.health else ""
         print(f"{server.name:18} {alive}PSS loaded {after:.0f} MiB; SIGTERM: {ends[server.name]}", flush=True)

@@ -85,7 +85,7 @@ class Call(Exchange):
                 if self.connection.spare:
                     limit = self.app.settings.max_connections
                     raise TooManyConnections(f"{limit} connections are open already: try again later")
-                self.batcher = self.app.lifecycle.enter()
+                self.batcher = self.app.lifecycle.enter(own=self.connection.own)
             except CallError as error:
                 self.refusal = error
 

@@ -7,10 +7,10 @@ import gc
 import json
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 from model_server import frames
 from model_server.batching import Batcher
@@ -18,6 +18,8 @@ from model_server.errors import Draining, InferenceFailed, NotReady, WorkerLost
 from model_server.link import Link
 
 _log = logging.getLogger("model_server")
+
+_Done = TypeVar("_Done")
 
 _WATCH_SECONDS = 0.5
 _LOST = "the process with the model has ended"
@@ -99,12 +101,12 @@ class Lifecycle:
         Raises `NotReady` where the model did not load, or an inference did not come out right.
         """
         if self._initializing is None:
-            self._initializing = asyncio.create_task(self._initialize())
+            self._initializing = asyncio.create_task(self._or_failed(self._warm_up()))
         await asyncio.shield(self._initializing)
 
     async def _loaded(self) -> About:
         if self._loading is None:
-            self._loading = asyncio.create_task(self._load())
+            self._loading = asyncio.create_task(self._or_failed(self._load()))
         return await asyncio.shield(self._loading)
 
     async def _load(self) -> About:
@@ -117,14 +119,15 @@ class Lifecycle:
         self._move(State.LOADED, "loaded in %.2f s on %s", about.seconds, about.device)
         return about
 
-    async def _initialize(self) -> None:
+    async def _or_failed(self, part: Coroutine[None, None, _Done]) -> _Done:
+        """Whatever goes wrong in it is a failure that is told, as `NotReady`: else it would be loading for ever."""
         try:
-            await self._warm_up()
+            return await part
         except NotReady:
             raise
         except WorkerLost as error:
             self._fail(str(error))
-        except Exception as error:  # noqa: BLE001  # else it would be warming up for ever
+        except Exception as error:  # noqa: BLE001  # see above
             _log.exception("an error of the server", extra={"action": "error"})
             self._fail(f"the server made an error: {type(error).__name__}: {error}")
 
@@ -176,12 +179,15 @@ class Lifecycle:
         self.state, self.failure = State.FAILED, "the process with the model has ended or is stuck"
         self._stop(1)
 
-    def enter(self) -> Batcher:
-        """Take part in the work until `leave`, or be refused with `Draining` or `NotReady`."""
+    def enter(self, *, own: bool) -> Batcher:
+        """Take part in the work until `leave`, or be refused with `Draining` or `NotReady`.
+
+        `own` are the server's requests to itself, the last part of warming up.
+        """
         if self.state is State.DRAINING:
             message = "the instance is draining: it takes no new work"
             raise Draining(message)
-        if self._batcher is None or self.state is State.FAILED:
+        if self._batcher is None or self.state is not (State.WARMING if own else State.READY):
             message = f"the model is {self.state}{': ' if self.failure else ''}{self.failure}"
             raise NotReady(message)
         self._active += 1

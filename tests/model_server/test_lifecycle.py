@@ -8,6 +8,7 @@ import json
 import pytest
 
 from model_server import frames
+from model_server.errors import NotReady
 from model_server.lifecycle import Lifecycle, State
 from model_server.link import Link
 
@@ -76,3 +77,34 @@ async def test_a_model_that_is_lost_before_its_warm_up_ends_the_server():
     codes: list[int] = []
     await Lifecycle(link, never, never, codes.append).run(warm_up=True, stall_seconds=1)
     assert codes == [1]
+
+
+@pytest.mark.anyio
+async def test_what_a_model_says_of_itself_and_is_not_understood_is_a_failure_though_nobody_warms_it_up():
+    link = Link()
+    link.data_received(frames.pack(frames.LOADED, b'{"seconds": 1}'))
+    life = Lifecycle(link, never, never, lambda _: None)
+    watching = asyncio.create_task(life.run(warm_up=False, stall_seconds=1))
+    await asyncio.sleep(0.01)
+    assert life.state is State.FAILED
+    assert "KeyError" in life.failure
+    assert not watching.done()
+    watching.cancel()
+
+
+@pytest.mark.anyio
+async def test_until_it_is_ready_only_its_own_requests_are_let_in():
+    link = loaded_link()
+    Warming(link)
+    let_in = []
+
+    async def rehearse():
+        let_in.append(life.enter(own=True))
+        life.leave()
+        with pytest.raises(NotReady, match="warming up"):
+            life.enter(own=False)
+
+    life = Lifecycle(link, lambda _: "batcher", rehearse, never)
+    await life.initialize()
+    assert let_in == ["batcher"]
+    assert life.enter(own=False) == "batcher"
