@@ -41,7 +41,8 @@ PACKAGES = ("starlette", "uvicorn", "fastapi", "mosec", "litserve", "bentoml")
 CELLS = [(text, connections) for text in TEXTS for connections in (1, 32, 128)]
 QUIETEST = 3
 STARTS = 4
-SETTLE_SECONDS = 0.1
+SETTLE_SECONDS = 0.25
+"""A server that is stopped with a request in flight would take its model for a slow one."""
 READY_SECONDS = 180
 CLOCK = os.sysconf("SC_CLK_TCK")
 
@@ -187,6 +188,7 @@ def running(server: Server) -> Iterator[None]:
     try:
         yield
     finally:
+        time.sleep(SETTLE_SECONDS)
         tell(server, signal.SIGSTOP)
 
 
@@ -257,6 +259,7 @@ def measure(servers: list[Server], names: list[str], seconds: float, rounds: int
     for name in names:
         servers.append(server := start(name))
         server.idle = pss(server.process.pid)
+        time.sleep(SETTLE_SECONDS)
         tell(server, signal.SIGSTOP)
         print(f"{name:18} {server.listening:11.2f} {server.ready:9.2f} {server.idle:9.0f}", flush=True)
     order = random.Random(0)  # a fixed order of the rounds
