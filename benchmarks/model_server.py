@@ -4,7 +4,7 @@
 
 Makes an environment of its own with the peers' packages (in DIR, kept, where it is named), starts every server with
 the same model, and loads them in turn, in another order every round: each meets the same minutes of a shared machine.
-The others are stopped meanwhile: one of them burns a tenth of a CPU when it is idle, which would be charged to all.
+LitServe is stopped while others are measured: it burns a tenth of a CPU when it is idle.
 The figures of a server are the medians of its three quietest rounds, quiet being how little CPU went to neither the
 server nor its load; ratios are against the peers of the same run. The load is a closed loop on this machine, by `wrk`
 where that is installed, else by a slower client of this file; it takes a part of the machine's cores. CPU ms is what a
@@ -41,8 +41,8 @@ PACKAGES = ("starlette", "uvicorn", "fastapi", "mosec", "litserve", "bentoml")
 CELLS = [(text, connections) for text in TEXTS for connections in (1, 32, 128)]
 QUIETEST = 3
 STARTS = 4
-SETTLE_SECONDS = 0.25
-"""A server that is stopped with a request in flight would take its model for a slow one."""
+RESTLESS = ("litserve",)
+"""Stopped while they are not measured. Not all: BentoML takes a stop for a slow model, and batches accordingly."""
 READY_SECONDS = 180
 CLOCK = os.sysconf("SC_CLK_TCK")
 
@@ -175,20 +175,19 @@ class End:
 
 
 def tell(server: Server, number: signal.Signals) -> None:
-    """A signal to the server and all its processes."""
-    for member in family(server.process.pid):
-        os.kill(member, number)
+    """A signal to all processes of a server that must not run beside the others."""
+    if server.name in RESTLESS:
+        for member in family(server.process.pid):
+            os.kill(member, number)
 
 
 @contextlib.contextmanager
 def running(server: Server) -> Iterator[None]:
     """Let it go on, until it is stopped again."""
     tell(server, signal.SIGCONT)
-    time.sleep(SETTLE_SECONDS)
     try:
         yield
     finally:
-        time.sleep(SETTLE_SECONDS)
         tell(server, signal.SIGSTOP)
 
 
@@ -259,7 +258,6 @@ def measure(servers: list[Server], names: list[str], seconds: float, rounds: int
     for name in names:
         servers.append(server := start(name))
         server.idle = pss(server.process.pid)
-        time.sleep(SETTLE_SECONDS)
         tell(server, signal.SIGSTOP)
         print(f"{name:18} {server.listening:11.2f} {server.ready:9.2f} {server.idle:9.0f}", flush=True)
     order = random.Random(0)  # a fixed order of the rounds
