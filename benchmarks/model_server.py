@@ -42,7 +42,7 @@ CELLS = [(text, connections) for text in TEXTS for connections in (1, 32, 128)]
 QUIETEST = 3
 STARTS = 4
 RESTLESS = ("litserve",)
-"""Stopped while they are not measured. Not all: BentoML takes a stop for a slow model, and batches accordingly."""
+"""Stopped while they are not measured; the others rest by themselves."""
 READY_SECONDS = 180
 CLOCK = os.sysconf("SC_CLK_TCK")
 
