@@ -5,10 +5,10 @@
 Makes an environment of its own with the peers' packages (in DIR, kept, where it is named), starts every server with
 the same model, and loads them in turn, in another order every round: each meets the same minutes of a shared machine.
 LitServe is stopped while others are measured: it burns a tenth of a CPU when it is idle.
-The figures of a server are the medians of its three quietest rounds, quiet being how little CPU went to neither the
-server nor its load; ratios are against the peers of the same run. The load is a closed loop on this machine, by `wrk`
-where that is installed, else by a slower client of this file; it takes a part of the machine's cores. CPU ms is what a
-request costs all processes of a server, which other work on the machine disturbs least.
+The figures of a server are the medians of its rounds; ratios are against the peers of the same run. "Others' CPU" says
+how quiet the machine was: what went to neither the server nor its load. The load is a closed loop on this machine, by
+`wrk` where that is installed, else by a slower client of this file; it takes a part of the machine's cores. CPU ms is
+what a request costs all processes of a server, which other work on the machine disturbs least.
 """
 
 from __future__ import annotations
@@ -39,7 +39,6 @@ SPLIT, INLINE, MOSEC = "starlette-split", "starlette-inline", "mosec"
 NAMES = (OURS, SPLIT, INLINE, "fastapi", MOSEC, "litserve", "bentoml")
 PACKAGES = ("starlette", "uvicorn", "fastapi", "mosec", "litserve", "bentoml")
 CELLS = [(text, connections) for text in TEXTS for connections in (1, 32, 128)]
-QUIETEST = 3
 STARTS = 4
 RESTLESS = ("litserve",)
 """Stopped while they are not measured; the others rest by themselves."""
@@ -78,9 +77,8 @@ class Server:
     loads: dict[tuple[str, int], list[Load]] = field(default_factory=dict)
 
     def median(self, cell: tuple[str, int], figure: str) -> float:
-        """Of the quietest rounds."""
-        quiet = sorted(self.loads[cell], key=lambda load: load.foreign)[:QUIETEST]
-        return statistics.median(getattr(load, figure) for load in quiet)
+        """Of the rounds."""
+        return statistics.median(getattr(load, figure) for load in self.loads[cell])
 
 
 def free_port() -> int:

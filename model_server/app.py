@@ -55,6 +55,7 @@ STATUS: dict[type[CallError], int] = {
 }
 
 _IDS = (b"x-fc-request-id", b"x-request-id")
+_ID_BYTES = 128
 _MEMORY_SECONDS = 0.2
 _TO_FC = frozenset({"/invoke", "/initialize"})
 _FC_STATUS = {True: (b"x-fc-status", b"200"), False: (b"x-fc-status", b"404")}
@@ -133,7 +134,11 @@ class Call(Exchange):
         if (encoding := headers.get(b"content-encoding", b"identity").lower()) != b"identity":
             message = f"the content encoding {encoding.decode('latin-1')[:50]} is not read here: send the body as it is"
             raise UnsupportedBody(message)
+        if (coding := headers.get(b"transfer-encoding", b"chunked").lower()) != b"chunked":
+            message = f"the transfer encoding {coding.decode('latin-1')[:50]} is not read here: chunked alone is"
+            raise UnsupportedBody(message)
         texts = read_texts(bytes(self.body), kind, app.limits)
+        self.body.clear()  # it may have to wait
         app.admission.take(len(texts))
         self.texts = len(texts)
         self.batcher.submit(texts, self)
@@ -182,7 +187,8 @@ class Call(Exchange):
         headers = answer.headers
         if self.path in _TO_FC:
             headers += (_FC_STATUS[answer.status == 200],)
-        answer.headers = (*headers, (b"x-request-id", request_id))
+        own = self.headers.get(b"x-request-id", b"")[:_ID_BYTES]
+        answer.headers = (*headers, (b"x-request-id", own or request_id))
         if b"x-fc-request-id" in self.headers:
             answer.headers += ((b"x-fc-request-id", request_id),)
         if isinstance(self.refusal, Draining):
@@ -214,7 +220,7 @@ class Call(Exchange):
         """The client's, or a new one."""
         for name in _IDS:
             if given := self.headers.get(name):
-                return given[:128]
+                return given[:_ID_BYTES]
         return self.app.new_id()
 
     def _log(self, answer: Answer, request_id: bytes, seconds: float) -> None:

@@ -40,6 +40,9 @@ _SETTLING = (0.05,) * 4
 """At the end: how long what is on its way is still taken, in seconds; in parts, so that sockets are read in between
 even where the machine is too busy to keep the time."""
 
+_LENGTHS = frozenset({b"content-length", b"transfer-encoding"})
+"""Headers of a request that has a body."""
+
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\ndate: ".encode() for status in HTTPStatus}
 
@@ -61,7 +64,15 @@ class Connection(asyncio.Protocol):
         """Of what is fed now."""
         self._head_bytes = 0
         """Read since the last part of a body. A read that held such a part, or another request's end, is left out."""
+        self._upgrade = False
+        """What is being read asks for another protocol."""
+        self._inserted = False
+        """What is being read is not the client's."""
         self._turning = False
+        self._unsent = 0
+        """Bytes that the client had not read at the last look."""
+        self._moved = 0.0
+        """When it last read some of them."""
         self._blocked = 0.0
         """Since when the client does not read what it asked for."""
         self._paused = False
@@ -122,9 +133,7 @@ class Connection(asyncio.Protocol):
                 return
         self._read_bytes = len(data)
         try:
-            self._parser.feed_data(data)
-        except HttpParserUpgrade:
-            self._deaf = True
+            self._feed(data)
         except HttpParserCallbackError:  # ours: a torn connection tells the client, the log tells us
             _log.exception("an error of the server", extra={"action": "error"})
             self._deaf = True
@@ -134,15 +143,52 @@ class Connection(asyncio.Protocol):
         self._head_bytes += len(data)
         if self._head_bytes > _HEAD_BYTES and self._reading is not None and not self._deaf:
             self._refuse(f"the request's headers are larger than {_HEAD_BYTES} bytes")
+        if self._crowded and not self._paused and not self._transport.is_closing():
+            self._paused = True
+            self._transport.pause_reading()
+
+    def _feed(self, data: bytes) -> None:
+        rest = memoryview(data)
+        while rest:
+            try:
+                self._parser.feed_data(rest)
+            except HttpParserUpgrade as stopped:
+                if not self._upgrade:  # a tunnel: what follows is no HTTP
+                    self._deaf = True
+                    return
+                self._stay()
+                rest = rest[stopped.args[0] :]
+            else:
+                return
+
+    def _stay(self) -> None:
+        """Leave a request for an upgrade at HTTP/1.1, as RFC 9110, 7.8 allows: httptools reads no body behind it."""
+        self._parser, self._upgrade = HttpRequestParser(self), False
+        if self._reading is not None:
+            headers = (b"%s: %s\r\n" % item for item in self._reading.headers.items() if item[0] in _LENGTHS)
+            self._inserted = True
+            self._parser.feed_data(b"POST / HTTP/1.1\r\n" + b"".join(headers) + b"\r\n")
+            self._inserted = False
+
+    @property
+    def _crowded(self) -> bool:
+        """The client has sent more ahead of its answers than is kept."""
+        row = self._row
+        if len(row) < 2:  # of one, its body is bounded by itself
+            return False
+        return len(row) >= _AHEAD or sum(len(exchange.body) for exchange in row) > self._listener.body_bytes
 
     def on_message_begin(self) -> None:
         """A request begins."""
+        if self._inserted:
+            return
         self._target = b""
         self._reading = self._listener.make(self, self._used)
 
     def on_url(self, url: bytes) -> None:
         """A part of the target."""
-        self._target += url
+        if not self._inserted:
+            self._target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header; what comes behind a body is none."""
@@ -152,22 +198,21 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         """The head is whole."""
+        if self._inserted:
+            return
         exchange = self._reading
         assert exchange is not None
         exchange.method = self._parser.get_method().decode("ascii")
         exchange.path = _path(self._target)
-        # An upgrade is not taken; as httptools does not read on behind such a head, its answer is the last.
-        upgrade = self._parser.should_upgrade()
-        exchange.keep = self._parser.should_keep_alive() and not upgrade and not self.spare
-        if upgrade and exchange.headers.keys() & {b"content-length", b"transfer-encoding"}:
-            exchange.flaw = "no upgrade is taken here: send what has a body without asking for one"
+        tunnel = exchange.method == "CONNECT"
+        self._upgrade = self._parser.should_upgrade() and not tunnel
+        # A client of HTTP/1.0 waits for the end of the connection.
+        lasting = self._parser.should_keep_alive() and self._parser.get_http_version() != "1.0"
+        exchange.keep = lasting and not tunnel and not self.spare
         exchange.excess = int(exchange.headers.get(b"content-length", b"0")) > self._listener.body_bytes
         if self._transport.is_closing() or self._discarding:
             return
         self._row.append(exchange)
-        if len(self._row) == _AHEAD:
-            self._paused = True
-            self._transport.pause_reading()
         self._turn()
 
     def on_body(self, body: bytes) -> None:
@@ -187,8 +232,11 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """The request is whole."""
-        exchange, self._reading = self._reading, None
+        exchange = self._reading
         assert exchange is not None
+        if self._upgrade and exchange.headers.keys() & _LENGTHS:
+            return  # not yet
+        self._reading = None
         self._head_bytes = -self._read_bytes
         exchange.complete = True
         if self._discarding:
@@ -240,7 +288,8 @@ class Connection(asyncio.Protocol):
         """Write the answer of the first exchange, and turn to the next."""
         self._row.popleft()
         self._used = self._listener.now()
-        keep = exchange.keep and exchange.complete and not self._listener.ending
+        # At the end what has been read is still answered.
+        keep = exchange.keep and exchange.complete and not (self._listener.ending and not self._row)
         head = [_LINES[answer.status], self._listener.date, b"\r\ncontent-type: ", answer.content_type]
         for name, value in answer.headers:
             head += (b"\r\n", name, b": ", value)
@@ -250,7 +299,7 @@ class Connection(asyncio.Protocol):
             head.append(answer.body)
         self._transport.write(b"".join(head))
         if keep:
-            if self._paused and len(self._row) < _AHEAD:
+            if self._paused and not self._crowded:
                 self._paused = False
                 self._transport.resume_reading()
             self._turn()
@@ -271,6 +320,7 @@ class Connection(asyncio.Protocol):
         Clients come back by the connections that they have.
         """
         self._used = min(self._used + seconds, now)  # it may have been used since
+        self._moved = min(self._moved + seconds, now)
         reading = self._reading
         for exchange in (*self._row, *([reading] if reading is not None and reading not in self._row else [])):
             stood = min(seconds, now - exchange.began)
@@ -279,6 +329,13 @@ class Connection(asyncio.Protocol):
 
     def check(self, now: float) -> None:
         """Look at the clock."""
+        unsent = self._transport.get_write_buffer_size()
+        if unsent < self._unsent or not self._unsent:
+            self._moved = now
+        self._unsent = unsent
+        if unsent and now - self._moved > self._listener.head_seconds:
+            self._transport.abort()  # it does not read what it asked for
+            return
         first = self._row[0] if self._row else None
         if self._discarding:
             if now > self._discarding:

@@ -54,13 +54,7 @@ def read_texts(body: bytes, kind: str, limits: Limits) -> list[str]:
     except UnicodeDecodeError as error:
         message = f"the body is not UTF-8: byte {error.start} of the text does not belong there"
         raise BadBody(message) from None
-    if kind == JSON or (kind == BYTES and _is_json(decoded)):
-        texts = _of_json(decoded)
-    else:
-        texts = [line for line in decoded.replace("\r", "\n").split("\n") if line and not line.isspace()]
-        if not texts:
-            message = "the body holds no text: send one, or one a line"
-            raise BadBody(message)
+    texts = _lines(decoded) if kind == PLAIN else _of_json(decoded) if kind == JSON else _of_either(decoded)
     if len(texts) > limits.texts:
         message = f"{len(texts)} texts are too many: {limits.texts} at most"
         raise TooMuchText(message)
@@ -70,15 +64,23 @@ def read_texts(body: bytes, kind: str, limits: Limits) -> list[str]:
     return texts
 
 
-def _is_json(text: str) -> bool:
-    """Whether untyped bytes are meant as JSON: they begin like it and can be parsed."""
-    if not text.lstrip().startswith(("[", "{", '"')):
-        return False
+def _lines(decoded: str) -> list[str]:
+    texts = [line for line in decoded.replace("\r", "\n").split("\n") if line and not line.isspace()]
+    if not texts:
+        message = "the body holds no text: send one, or one a line"
+        raise BadBody(message)
+    return texts
+
+
+def _of_either(decoded: str) -> list[str]:
+    """Of untyped bytes: meant as JSON are those that begin like it and can be parsed."""
+    if not decoded.lstrip().startswith(("[", "{", '"')):
+        return _lines(decoded)
     try:
-        _parse(text)
+        value = _parse(decoded)
     except BadBody:
-        return False
-    return True
+        return _lines(decoded)
+    return _of_value(value)
 
 
 def _parse(text: str) -> object:
@@ -94,7 +96,10 @@ def _of_json(decoded: str) -> list[str]:
     if not decoded.strip():
         message = f"the body is empty: {_WANTED}"
         raise BadBody(message)
-    value = _parse(decoded)
+    return _of_value(_parse(decoded))
+
+
+def _of_value(value: object) -> list[str]:
     if isinstance(value, dict):
         if len(value.keys() & {"text", "texts"}) != 1:
             message = 'the object needs either "text" or "texts"'

@@ -53,9 +53,7 @@ def encode(text: str, *, hashes: int, max_rows: int) -> bytes:
     usual, and how often a text is flagged, differs by script. Two texts that differ only in width forms,
     compatibility characters or invisible format characters have the same rows.
     """
-    if not text.isascii():
-        text = INVISIBLE.sub("", _normalized(text))
-    tokens = [match.group() for match in islice(_TOKEN.finditer(text), max_rows - 1)]
+    tokens = _tokens(text, max_rows - 1)
     han = 0 if text.isascii() else sum(_HAN_ONLY.match(token) is not None for token in tokens)
     parts = [_SCRIPT_ROWS[2 * han > len(tokens)]]
     two_before = before = b""
@@ -67,6 +65,19 @@ def encode(text: str, *, hashes: int, max_rows: int) -> bytes:
         parts += (_PAIR.pack(triple, _hash(b"2 " + pair, hashes)), features)
         two_before, before = before, lower
     return b"".join(parts)
+
+
+def _tokens(text: str, most: int) -> list[str]:
+    """The first tokens, `most` at most. No more of the text is normalized than they need: that is slow."""
+    if text.isascii():
+        return [match.group() for match in islice(_TOKEN.finditer(text), most)]
+    size = _NORMALIZED
+    while True:
+        seen = INVISIBLE.sub("", _normalized(text[:size]))
+        tokens = [match.group() for match in islice(_TOKEN.finditer(seen), most + 1)]
+        if len(tokens) > most or size >= len(text):  # with one more, none of the others can go on in what was not seen
+            return tokens[:most]
+        size *= 4
 
 
 def _normalized(text: str) -> str:

@@ -58,6 +58,7 @@ class Bench:
         with far:
             loop = asyncio.get_running_loop()
             transport, connection = await loop.create_connection(lambda: Connection(self.listener, own=own), sock=near)
+            self.client = far
             yield connection, transport
             transport.abort()
             await asyncio.sleep(0)
@@ -163,3 +164,50 @@ async def test_the_servers_own_connection_takes_nobodys_place_and_finds_one():
     ):
         assert [connection.spare for connection in (first, client, spare, second)] == [False, False, True, False]
     assert bench.listener.most == 1
+
+
+def read(client: socket.socket) -> int:
+    client.setblocking(False)
+    return len(client.recv(1 << 24))
+
+
+@pytest.mark.anyio
+async def test_a_client_that_does_not_read_what_it_asked_for_is_let_go():
+    bench = Bench()
+    async with bench.connection() as (connection, transport):
+        bench.now += 100  # idle until then
+        connection.check(bench.now)
+        transport.write(b"x" * 10_000_000)
+        connection.check(bench.now + 0.1)
+        connection.check(bench.now + SECONDS)
+        assert not transport.is_closing()
+        connection.check(bench.now + SECONDS + 0.2)
+        assert transport.is_closing()
+
+
+@pytest.mark.anyio
+async def test_a_client_that_reads_slowly_is_not():
+    bench = Bench()
+    async with bench.connection() as (connection, transport):
+        transport.write(b"x" * 10_000_000)
+        for _ in range(5):
+            bench.now += SECONDS - 1
+            connection.check(bench.now)
+            assert read(bench.client)
+            await asyncio.sleep(0.01)
+        connection.thaw(3600, bench.now + 3600)
+        connection.check(bench.now + 3600)
+        assert not transport.is_closing()
+
+
+@pytest.mark.anyio
+async def test_no_more_bodies_are_read_ahead_than_one_may_be_large():
+    bench = Bench()
+    async with bench.connection() as (connection, transport):
+        connection.data_received(request(b"x" * 60))
+        connection.data_received(request(b"y" * 39))
+        assert transport.is_reading()
+        connection.data_received(request(b"z"))
+        assert not transport.is_reading()
+        bench.exchanges[0].send(Answer(200, b""))
+        assert transport.is_reading()

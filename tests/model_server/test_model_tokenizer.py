@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import random
 import sys
 import unicodedata
+from itertools import islice
 
 import numpy as np
 import pytest
 
+from model_server.tokenizer import _TOKEN as TOKEN
 from model_server.tokenizer import FEATURES, INVISIBLE, PAD, SCRIPTS, encode
+from model_server.tokenizer import _tokens as tokens_of
 
 
 def rows(text: str, max_rows: int = 128) -> list[tuple[int, ...]]:
@@ -95,3 +99,25 @@ def test_a_text_is_cut_after_the_last_token() -> None:
 def test_the_hash_is_the_same_on_every_machine() -> None:
     # Weights are useless under another hash.
     assert rows("a")[1] == (1890, 2579, 184, 30, *[PAD] * 9)
+
+
+SIGNS = "aA1!_ \u200b今①ﷺＦé\u0301\u00ad\ufdfa"
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_text_of_which_only_a_part_is_normalized_reads_as_if_all_of_it_were(seed: int) -> None:
+    draw = random.Random(seed)
+    text = "".join(draw.choice(SIGNS) * draw.choice([1, 1, 1, 400]) for _ in range(draw.randint(1, 200)))
+    whole = INVISIBLE.sub(
+        "", "".join(unicodedata.normalize("NFKC", text[at : at + 256]) for at in range(0, len(text), 256))
+    )
+    for most in (1, 5, 127):
+        assert tokens_of(text, most) == [match.group() for match in islice(TOKEN.finditer(whole), most)]
+
+
+def test_no_more_of_a_text_is_normalized_than_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    pieces: list[str] = []
+    real = unicodedata.normalize
+    monkeypatch.setattr(unicodedata, "normalize", lambda form, piece: pieces.append(piece) or real(form, piece))
+    assert len(rows("\ufdfa" * 20_000)) == 128
+    assert sum(map(len, pieces)) == 256

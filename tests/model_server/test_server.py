@@ -212,6 +212,8 @@ def test_an_error_of_the_model_is_a_500_of_that_text_alone(server):
 def test_request_ids_are_echoed_or_made(server):
     assert server.invoke("one", x_fc_request_id="1-abc").headers["x-fc-request-id"] == "1-abc"
     assert server.invoke("one", x_request_id="mine").headers["x-request-id"] == "mine"
+    both = server.invoke("one", x_fc_request_id="1-abc", x_request_id="mine").headers
+    assert (both["x-fc-request-id"], both["x-request-id"]) == ("1-abc", "mine")
     made = {server.invoke("one").headers["x-request-id"] for _ in range(3)}
     assert len(made) == 3
 

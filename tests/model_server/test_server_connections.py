@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import select
+import socket
 
 from tests.model_server.serving import WITHIN_SECONDS, answer, request, serving, until
 
@@ -27,6 +28,18 @@ def test_beyond_its_connections_it_refuses_work_and_answers_probes(tmp_path):
             assert answer(connection).status == 200
         second.close()
         until(lambda: server.invoke("one").status == 200, "there is room again")
+
+
+def test_clients_that_do_not_read_their_answers_keep_no_work_out_for_long(tmp_path):
+    with serving(tmp_path, "--max-connections", "2", "--timeout-seconds", "1") as server:
+        server.ready()
+        deaf = [server.connect() for _ in range(2)]
+        body = b"[" + b",".join([b'"' + b"\\u0001" * 19_000 + b'"'] * 8) + b"]"
+        for connection in deaf:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.sendall(request(body, Content_Type="application/json") * 8)
+        assert server.invoke("one").status == 503
+        until(lambda: server.invoke("one").status == 200, "they were let go")
 
 
 def test_idle_connections_keep_no_work_out(tmp_path):

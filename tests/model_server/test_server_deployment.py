@@ -52,6 +52,16 @@ def test_the_planner_is_not_overwritten_by_a_deployment_and_may_track_metrics(fc
     assert fc3["logConfig"]["enableInstanceMetrics"] is True
 
 
+def test_from_outside_nobody_can_ask_for_what_ends_an_instance(fc3, fc2):
+    for triggers in (fc3["triggers"], fc2["function"].get("triggers") or fc2["triggers"]):
+        (trigger,) = triggers
+        assert (trigger.get("triggerConfig") or trigger["config"])["methods"] == ["POST"]
+
+
+def test_the_image_holds_nothing_that_running_here_left_behind():
+    assert "__pycache__" in (FOLDER / ".dockerignore").read_text("utf-8").split()
+
+
 def test_the_image_runs_the_server_as_process_1_without_root():
     lines = (FOLDER / "Dockerfile").read_text("utf-8").splitlines()
     assert 'ENTRYPOINT ["/opt/venv/bin/python", "-m", "model_server"]' in lines

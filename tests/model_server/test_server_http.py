@@ -126,7 +126,7 @@ def test_two_lengths_of_one_body_are_refused(server):
         (b"HTTP/1.1\r\n", False),
         (b"HTTP/1.1\r\nConnection: close\r\n", True),
         (b"HTTP/1.0\r\n", True),
-        (b"HTTP/1.0\r\nConnection: keep-alive\r\n", False),
+        (b"HTTP/1.0\r\nConnection: keep-alive\r\n", True),  # or it may wait for the end
     ],
 )
 def test_a_connection_lives_on_as_the_client_asks(server, line, closed):
@@ -142,20 +142,53 @@ def test_a_connection_lives_on_as_the_client_asks(server, line, closed):
         assert answer(connection).status == 200
 
 
-def test_an_upgrade_is_not_taken_and_the_answer_is_the_last(server):
+UPGRADE = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c", "HTTP2_Settings": "AAEAAEAAAAIAAAAB"}
+"""What Java's own client asks for by default."""
+CHUNKED = (
+    b"POST /invoke HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Transfer-Encoding: chunked\r\n\r\n3\r\none\r\n0\r\n\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [request(b"one", **UPGRADE), request(b"", "/health", "GET", **UPGRADE), CHUNKED],
+    ids=["length", "empty", "chunked"],
+)
+@pytest.mark.parametrize("times", [1, 3])
+@pytest.mark.parametrize("size", [1, 1 << 20])
+def test_an_upgrade_that_a_client_asks_for_is_left_alone(server, sent, times, size):
     connection = server.connect()
-    connection.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n\x81\x05")
+    stream = sent * times + request(b"last")
+    for start in range(0, len(stream), size):
+        connection.sendall(stream[start : start + size])
+    answers = received(connection, times + 1)
+    assert [head[:3] for head, _ in answers] == [b"200"] * (times + 1)
+    assert [json.loads(body)[0]["text"] for _, body in answers if body.startswith(b"[")][-1] == "last"
+    assert not any(b"connection: close" in head for head, _ in answers)
+
+
+def test_the_body_of_a_request_for_an_upgrade_is_bounded_too(server):
+    connection = server.connect()
+    connection.sendall(request(b"x" * (1 << 21), **UPGRADE)[: 1 << 20])
+    assert answer(connection).status == 413
+
+
+def test_there_is_no_tunnel(server):
+    connection = server.connect()
+    connection.sendall(b"CONNECT somewhere:443 HTTP/1.1\r\nHost: x\r\n\r\n\x16\x03\x01")
     got = answer(connection)
-    assert (got.status, got.headers["connection"]) == (200, "close")
+    assert (got.status, got.headers["connection"]) == (404, "close")
     assert connection.recv(1) == b""
 
 
-def test_an_upgrade_with_a_body_is_refused_since_the_body_is_not_read(server):
+def test_a_transfer_encoding_that_is_not_decoded_is_refused(server):
     connection = server.connect()
-    connection.sendall(request(b"one", Connection="Upgrade", Upgrade="h2c"))
+    head = b"POST /invoke HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n"
+    connection.sendall(head + b"3\r\none\r\n0\r\n\r\n")
     got = answer(connection)
-    assert (got.status, got.headers["connection"]) == (400, "close")
-    assert "upgrade" in got.json["error"]
+    assert got.status == 415
+    assert "gzip" in got.json["error"]
 
 
 def test_a_target_may_name_the_host_and_carry_a_query(server):

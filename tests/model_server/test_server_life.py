@@ -186,6 +186,20 @@ def test_sigterm_under_load_loses_nothing_that_was_sent(tmp_path):
         assert ended(server) == 0
 
 
+def test_sigterm_loses_nothing_of_what_was_sent_ahead(tmp_path):
+    with serving(tmp_path) as server:
+        server.ready()
+        connection = server.connect()
+        texts = [f"slow 0.05 {number}" for number in range(12)]
+        connection.sendall(b"".join(request(text.encode()) for text in texts))
+        until(lambda: server.metric("model_server_in_flight") == 1, "the first is in flight")
+        server.process.send_signal(signal.SIGTERM)
+        answers = [answer(connection) for _ in texts]
+        assert [got.json[0]["text"] for got in answers] == texts
+        assert [got.headers.get("connection") for got in answers] == [None] * 11 + ["close"]
+        assert ended(server) == 0
+
+
 def resident_mib(process: int) -> float:
     lines = Path(f"/proc/{process}/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) / 1024
