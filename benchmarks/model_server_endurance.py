@@ -64,12 +64,13 @@ async def load(port: int, requests: int, connections: int, process: int) -> tupl
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         while left > 0:
             left -= 1
+            number = requests - left
             request, due = texts.next()
             wrong += await ask(reader, writer, request) != due
-            if left % max(1, requests // 20) == 0:
+            if number % max(1, requests // 20) == 0:
                 seen.append([resident(member) for member in family(process)])
                 shown = " + ".join(f"{mib:.1f}" for mib in seen[-1])
-                print(f"{requests - left:9} requests: {shown} MiB resident", flush=True)
+                print(f"{number:9} requests: {shown} MiB resident", flush=True)
         writer.close()
 
     await asyncio.gather(*(one() for _ in range(connections)))
