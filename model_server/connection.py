@@ -40,6 +40,8 @@ _SETTLING = (0.05,) * 4
 """At the end: how long what is on its way is still taken, in seconds; in parts, so that sockets are read in between
 even where the machine is too busy to keep the time."""
 
+_CODINGS = frozenset({b"content-encoding", b"transfer-encoding"})
+"""Headers that go on where they come again."""
 _LENGTHS = frozenset({b"content-length", b"transfer-encoding"})
 """Headers of a request that has a body."""
 
@@ -64,10 +66,6 @@ class Connection(asyncio.Protocol):
         """Of what is fed now."""
         self._head_bytes = 0
         """Read since the last part of a body. A read that held such a part, or another request's end, is left out."""
-        self._upgrade = False
-        """What is being read asks for another protocol."""
-        self._inserted = False
-        """What is being read is not the client's."""
         self._turning = False
         self._unsent = 0
         """Bytes that the client had not read at the last look."""
@@ -153,7 +151,7 @@ class Connection(asyncio.Protocol):
             try:
                 self._parser.feed_data(rest)
             except HttpParserUpgrade as stopped:
-                if not self._upgrade:  # a tunnel: what follows is no HTTP
+                if self._parser.get_method() == b"CONNECT":  # a tunnel: what follows is no HTTP
                     self._deaf = True
                     return
                 self._stay()
@@ -163,12 +161,10 @@ class Connection(asyncio.Protocol):
 
     def _stay(self) -> None:
         """Leave a request for an upgrade at HTTP/1.1, as RFC 9110, 7.8 allows: httptools reads no body behind it."""
-        self._parser, self._upgrade = HttpRequestParser(self), False
+        self._parser = HttpRequestParser(self)
         if self._reading is not None:
             headers = (b"%s: %s\r\n" % item for item in self._reading.headers.items() if item[0] in _LENGTHS)
-            self._inserted = True
             self._parser.feed_data(b"POST / HTTP/1.1\r\n" + b"".join(headers) + b"\r\n")
-            self._inserted = False
 
     @property
     def _crowded(self) -> bool:
@@ -180,32 +176,31 @@ class Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         """A request begins."""
-        if self._inserted:
+        if self._reading is not None:  # what `_stay` feeds: only its body is to come
             return
         self._target = b""
         self._reading = self._listener.make(self, self._used)
 
     def on_url(self, url: bytes) -> None:
         """A part of the target."""
-        if not self._inserted:
-            self._target += url
+        self._target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header; what comes behind a body is none."""
         assert self._reading is not None
         if not self._reading.method:
-            self._reading.headers[name.lower()] = value
+            headers, name = self._reading.headers, name.lower()
+            headers[name] = headers[name] + b", " + value if name in _CODINGS and name in headers else value
 
     def on_headers_complete(self) -> None:
         """The head is whole."""
-        if self._inserted:
-            return
         exchange = self._reading
         assert exchange is not None
+        if exchange.method:  # what `_stay` feeds
+            return
         exchange.method = self._parser.get_method().decode("ascii")
         exchange.path = _path(self._target)
         tunnel = exchange.method == "CONNECT"
-        self._upgrade = self._parser.should_upgrade() and not tunnel
         # A client of HTTP/1.0 waits for the end of the connection.
         lasting = self._parser.should_keep_alive() and self._parser.get_http_version() != "1.0"
         exchange.keep = lasting and not tunnel and not self.spare
@@ -234,7 +229,7 @@ class Connection(asyncio.Protocol):
         """The request is whole."""
         exchange = self._reading
         assert exchange is not None
-        if self._upgrade and exchange.headers.keys() & _LENGTHS:
+        if self._parser.should_upgrade() and exchange.method != "CONNECT" and exchange.headers.keys() & _LENGTHS:
             return  # not yet
         self._reading = None
         self._head_bytes = -self._read_bytes
@@ -289,7 +284,7 @@ class Connection(asyncio.Protocol):
         self._row.popleft()
         self._used = self._listener.now()
         # At the end what has been read is still answered.
-        keep = exchange.keep and exchange.complete and not (self._listener.ending and not self._row)
+        keep = exchange.keep and exchange.complete and bool(self._row or not self._listener.ending)
         head = [_LINES[answer.status], self._listener.date, b"\r\ncontent-type: ", answer.content_type]
         for name, value in answer.headers:
             head += (b"\r\n", name, b": ", value)
@@ -349,8 +344,10 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     def end(self) -> None:
-        """Close, unless an exchange is under way, whose answer closes, or an answer is still on its way."""
-        if not self._row and not self._discarding:
+        """Close, unless exchanges are under way, of which the last one's answer closes, or an answer is on its way."""
+        if self._row:
+            self._row[-1].keep = False
+        elif not self._discarding:
             self._transport.close()
 
     def abort(self) -> None:

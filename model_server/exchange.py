@@ -44,7 +44,7 @@ class Exchange:
     method: str = ""
     path: str = ""
     headers: dict[bytes, bytes] = field(default_factory=dict)
-    """By name in small letters; of one that comes again, the last."""
+    """By name in small letters; of one that comes again, the last; a coding's go on."""
 
     body: bytearray = field(default_factory=bytearray)
     """In one piece: small chunks, kept as objects of their own, would take many times their size."""

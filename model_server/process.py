@@ -36,10 +36,15 @@ def start(early: Sequence[int]) -> int:
     return run(settings, listener, worker, channel, early)
 
 
+SEND_BYTES = 131072
+
+
 def listen(host: str, port: int) -> socket.socket:
     """A listening socket; connections queue up until they are served. Raises `OSError`."""
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # Of an answer on its way the kernel would keep megabytes, and not say for seconds that a slow client reads on.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
     listener.bind((host, port))
     listener.listen(2048)
     return listener

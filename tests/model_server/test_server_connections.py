@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import select
 import socket
+import time
 
 from tests.model_server.serving import WITHIN_SECONDS, answer, request, serving, until
 
@@ -40,6 +42,20 @@ def test_clients_that_do_not_read_their_answers_keep_no_work_out_for_long(tmp_pa
             connection.sendall(request(body, Content_Type="application/json") * 8)
         assert server.invoke("one").status == 503
         until(lambda: server.invoke("one").status == 200, "they were let go")
+
+
+def test_a_client_that_reads_slowly_and_steadily_gets_all_of_a_large_answer(tmp_path):
+    with serving(tmp_path, "--timeout-seconds", "1") as server:
+        server.ready()
+        connection = server.connect()
+        connection.sendall(request(b"\n".join([b"\x01" * 19_000] * 52)))
+        read = b""
+        while not read.endswith(b"}]"):
+            time.sleep(0.05)
+            part = connection.recv(40_000)
+            assert part, f"the answer broke off after {len(read)} bytes"
+            read += part
+        assert len(json.loads(read.partition(b"\r\n\r\n")[2])) == 52
 
 
 def test_idle_connections_keep_no_work_out(tmp_path):

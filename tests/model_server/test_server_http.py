@@ -182,9 +182,10 @@ def test_there_is_no_tunnel(server):
     assert connection.recv(1) == b""
 
 
-def test_a_transfer_encoding_that_is_not_decoded_is_refused(server):
+@pytest.mark.parametrize("lines", [b"gzip, chunked", b"gzip\r\nTransfer-Encoding: chunked"])
+def test_a_transfer_encoding_that_is_not_decoded_is_refused(server, lines):
     connection = server.connect()
-    head = b"POST /invoke HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n"
+    head = b"POST /invoke HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: " + lines + b"\r\n\r\n"
     connection.sendall(head + b"3\r\none\r\n0\r\n\r\n")
     got = answer(connection)
     assert got.status == 415

@@ -200,6 +200,22 @@ def test_sigterm_loses_nothing_of_what_was_sent_ahead(tmp_path):
         assert ended(server) == 0
 
 
+def test_a_client_that_always_sends_one_ahead_is_told_when_it_ends(tmp_path):
+    with serving(tmp_path, "--grace-seconds", "60") as server:
+        server.ready()
+        connection = server.connect()
+        connection.sendall(request(b"slow 0.05") * 2)
+        until(lambda: server.metric("model_server_in_flight") == 1, "the first is in flight")
+        server.process.send_signal(signal.SIGTERM)
+        closed = False
+        while not closed:
+            got = answer(connection)
+            connection.sendall(request(b"slow 0.05"))
+            assert got.status == 200
+            closed = got.headers.get("connection") == "close"
+        assert ended(server) == 0
+
+
 def resident_mib(process: int) -> float:
     lines = Path(f"/proc/{process}/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) / 1024
