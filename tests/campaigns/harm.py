@@ -143,10 +143,9 @@ def _locked(_: Random) -> Harm:
 
     def begin(life: Life) -> None:
         if life.database.startswith("sqlite"):
-            connection = sqlite3.connect(life.folder / "planner.db", timeout=1, check_same_thread=False)
-            with suppress(sqlite3.OperationalError):
-                connection.execute("BEGIN IMMEDIATE")
-            held.append(connection)
+            with suppress(sqlite3.OperationalError):  # it may be locked already, or gone
+                held.append(sqlite3.connect(life.folder / "planner.db", timeout=1, check_same_thread=False))
+                held[-1].execute("BEGIN IMMEDIATE")
 
     def end(_: Life) -> None:
         for connection in held:
