@@ -89,8 +89,7 @@ class Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is one by its methods only
         self._used = self._listener.now()
         others = self._listener.connections
-        self._listener.most += self.own
-        excess = len(others) - self._listener.most
+        excess = sum(not other.own for other in others) - self._listener.most
         if excess >= 0 and not self.own and not self._listener.make_room():
             self.spare = True
             if excess >= _SPARE:
@@ -99,7 +98,6 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         """Nobody waits."""
-        self._listener.most -= self.own
         self._listener.connections.discard(self)
         row, self._row = self._row, deque()
         for exchange in row:

@@ -129,6 +129,11 @@ async def test_at_the_limit_the_connection_that_has_been_idle_longest_makes_room
                     assert [connection.spare for connection in (working, third, fourth, fifth)] == [False] * 3 + [True]
 
 
+async def keeps_its_place(bench, transport) -> bool:
+    async with bench.connection() as (late, _):
+        return late.spare and not transport.is_closing()
+
+
 @pytest.mark.anyio
 @pytest.mark.parametrize("sent", [request(b"one")[:1], request(b"one")[:-1], request(b"one")], ids=len)
 async def test_at_the_limit_a_connection_at_work_is_left_alone(sent):
@@ -136,9 +141,7 @@ async def test_at_the_limit_a_connection_at_work_is_left_alone(sent):
     async with bench.connection() as (working, transport):
         working.data_received(sent)
         bench.now += 5
-        async with bench.connection() as (late, _):
-            assert late.spare
-            assert not transport.is_closing()
+        assert await keeps_its_place(bench, transport)
 
 
 @pytest.mark.anyio
@@ -148,9 +151,7 @@ async def test_at_the_limit_a_connection_that_was_just_answered_is_left_alone():
         working.data_received(request(b"one"))
         bench.now += 5
         bench.exchanges[0].expired()
-        async with bench.connection() as (late, _):
-            assert late.spare
-            assert not transport.is_closing()
+        assert await keeps_its_place(bench, transport)
 
 
 @pytest.mark.anyio
